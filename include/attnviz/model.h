@@ -1,0 +1,70 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "attnviz/text.h"
+
+namespace attnviz {
+
+/// How the attention is taken out of a TorchScript module.
+enum class CaptureMode {
+  automatic,  ///< graph, or method where the graph gives nothing
+  graph,      ///< cut the graph of forward after the softmax nodes that are attention
+  method,     ///< call forward_with_attention(input_ids) -> (logits, List[Tensor])
+};
+
+struct ModelOptions {
+  CaptureMode capture = CaptureMode::automatic;
+  std::string device = "cpu";  ///< as LibTorch writes it: cpu, cuda, cuda:1
+};
+
+/// A TorchScript GPT in evaluation mode; half and bfloat16 weights become float32 on the CPU.
+///
+///     Model model("models/demo.pt");
+///     model.capture({464, 3797, 3332});           // per layer [head, 3, 3]
+///     model.capture({464, 50257});                // throws: 50257 is beyond the vocabulary
+class Model {
+ public:
+  /// Throws FileError (missing, unreadable), ModelError (no TorchScript; an operator that this
+  /// LibTorch lacks; no such device).
+  explicit Model(std::filesystem::path path, const ModelOptions& options = {});
+  Model(Model&&) noexcept;
+  Model& operator=(Model&&) noexcept;
+  ~Model();
+
+  /// The attention of one text, before dropout: per layer [head, query, key], on the model's
+  /// device, T = ids.size(). Not yet checked: see check_patterns.
+  /// Throws ModelError: no attention found (says what was found), an id beyond the vocabulary, more
+  /// ids than positions, or whatever the model itself fails with. TextError when ids is empty.
+  [[nodiscard]] std::vector<at::Tensor> capture(const TokenIds& ids);
+
+  /// The way that was taken; automatic before the first capture.
+  [[nodiscard]] CaptureMode capture_mode() const;
+
+  /// Rows of the table that the input ids are looked up in; none where the graph does not show it.
+  [[nodiscard]] std::optional<std::int64_t> vocabulary_size() const;
+
+  /// The smallest table that is looked up or sliced by position; none where the graph has none.
+  [[nodiscard]] std::optional<std::int64_t> n_positions() const;
+
+  [[nodiscard]] const std::filesystem::path& path() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// `graph`, `method` or `automatic`.
+[[nodiscard]] std::string to_string(CaptureMode mode);
+
+/// Such as 1.13.1.
+[[nodiscard]] std::string libtorch_version();
+
+}  // namespace attnviz

@@ -1,0 +1,126 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "attnviz/attention.h"
+#include "attnviz/figure.h"
+#include "attnviz/gpt.h"
+#include "attnviz/model.h"
+#include "attnviz/text.h"
+#include "attnviz/train.h"
+
+namespace attnviz {
+
+[[nodiscard]] std::string version();
+
+/// The model and vocabulary that come with attnviz: models/demo.pt and vocab/gpt2 in the folder
+/// named by ATTNVIZ_DATA, else in share/attnviz beside the program's bin folder, else where the
+/// library was installed (programs of your own need the variable once that was moved). Throws
+/// FileError naming the places that were looked at.
+[[nodiscard]] std::filesystem::path built_in_model();
+[[nodiscard]] std::filesystem::path built_in_vocabulary();
+
+/// A file name made from a text: `To be, or not` → `to_be_or_not`. At most 40 characters of a-z,
+/// 0-9 and `_`; where that drops words or whole scripts, eight hexadecimal digits of a hash follow.
+[[nodiscard]] std::string prefix_from(const std::string& text);
+
+struct ShowOptions {
+  std::filesystem::path out_dir = ".";
+  std::filesystem::path model;       ///< empty: built_in_model()
+  std::filesystem::path vocabulary;  ///< empty: built_in_vocabulary()
+  ModelOptions capture;
+  std::optional<std::int64_t> max_tokens;  ///< at least 1; longer texts are cut there
+  FigureOptions figure;
+  std::filesystem::path save_attention;  ///< a safetensors file; empty: none
+};
+
+/// What was made of one text.
+struct Shown {
+  std::string text;  ///< as far as it was not cut
+  TokenIds ids;
+  std::vector<std::string> tokens;    ///< as they are labelled in the figures
+  std::size_t n_tokens_cut = 0;       ///< left out because of max_tokens
+  std::vector<std::int64_t> n_heads;  ///< of each layer
+  CaptureMode capture = CaptureMode::automatic;
+  std::vector<std::filesystem::path> files;                ///< written, in order
+  std::vector<std::pair<std::string, double>> timings_ms;  ///< stage, milliseconds
+};
+
+/// One model and one vocabulary, loaded once, for any number of texts.
+class Visualizer {
+ public:
+  /// Throws what Tokenizer and Model throw.
+  explicit Visualizer(ShowOptions options);
+
+  /// Writes PREFIX_attention_all_layers_heads.png, PREFIX_attention_avg_per_layer.png and
+  /// PREFIX_attention_last_layer_detailed.png to out_dir, and save_attention; with chosen layers or
+  /// heads PREFIX_layer_2_head_0_1_attention... All of them are written, whole, or none.
+  /// Throws TextError (empty, not UTF-8), UsageError (a prefix that is empty or has a / in it), and
+  /// what the stages throw.
+  Shown show(const std::string& text, const std::string& prefix);
+
+ private:
+  ShowOptions options_;
+  std::vector<std::pair<std::string, double>> load_timings_;  // filled while the next two load
+  Tokenizer tokenizer_;
+  Model model_;
+};
+
+/// All in one call: attnviz::visualize_attention("The cat sat on the mat", "cat");
+Shown visualize_attention(const std::string& text, const std::string& prefix,
+                          const ShowOptions& options = {});
+
+/// One JSON object: attnviz (its version), text, tokens, ids, tokens_cut (how many max_tokens left
+/// out), layers, heads (of each layer), capture, files, timings_ms (by stage).
+[[nodiscard]] std::string to_json(const Shown& shown);
+
+/// Writes the patterns as layer_0, layer_1 ... [head, query, key] F32 and the ids as `ids` I64, in
+/// the safetensors format, with `metadata` in its header. Throws FileError.
+void save_safetensors(const std::filesystem::path& path, const AttentionPatterns& patterns,
+                      const TokenIds& ids,
+                      const std::vector<std::pair<std::string, std::string>>& metadata);
+
+struct TrainRunOptions {
+  std::vector<std::filesystem::path> texts;
+  std::filesystem::path out;
+  std::filesystem::path vocabulary;  ///< empty: built_in_vocabulary()
+  GptConfig gpt;  ///< its vocabulary is that of the tokenizer, its positions are at least a context
+  TrainOptions train;
+  double held_out = 0.05;            ///< share at the end of every text that is never trained on
+  std::int64_t measure_every = 500;  ///< steps; each time the model is saved, too
+};
+
+/// The head that scores highest, and its score.
+struct BestHead {
+  HeadId head;
+  double score = 0;
+};
+
+/// What a model has learned so far, measured on text that it was not trained on.
+struct TrainMeasure {
+  std::int64_t step = 0;
+  double held_out_loss = 0;  ///< nats per token, over the whole vocabulary
+  /// On held-out windows of text; none where no text is as long as a window.
+  std::optional<BestHead> previous_token, current_token, first_token;
+  /// On repeated blocks of random tokens, of 8 to half a window.
+  std::optional<BestHead> induction;
+};
+
+/// Tokenizes `texts`, trains a model from nothing and saves it before every measure and at the end,
+/// also when on_step stops it; until then an older file at `out` is left as it is.
+/// Throws what its parts throw; whether `out` can be written is tried before any work.
+TrainMeasure run_training(const TrainRunOptions& options,
+                          const std::function<bool(const TrainProgress&)>& on_step,
+                          const std::function<void(const TrainMeasure&)>& on_measure);
+
+/// The measures of any model made by build_gpt, on texts of at least `context` tokens.
+[[nodiscard]] TrainMeasure measure_gpt(torch::jit::Module& gpt, const std::vector<TokenIds>& texts,
+                                       std::int64_t context);
+
+}  // namespace attnviz

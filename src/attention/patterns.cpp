@@ -1,0 +1,52 @@
+#include "attnviz/patterns.h"
+
+#include <ATen/ATen.h>
+
+#include "attnviz/attention.h"
+#include "attnviz/error.h"
+
+namespace attnviz {
+namespace {
+
+std::string name_of(std::size_t layer) {
+  return "attention of layer " + std::to_string(layer);
+}
+
+void check_layer(const at::Tensor& pattern, std::size_t layer, double tolerance) {
+  if (pattern.dim() != 3 || pattern.size(1) != pattern.size(2) || pattern.numel() == 0) {
+    throw ShapeError(name_of(layer) + " has the shape " + c10::str(pattern.sizes()) +
+                     ", not [heads, T, T]");
+  }
+  if (!pattern.isfinite().all().item<bool>()) {
+    throw ShapeError(name_of(layer) + " holds values that are not finite");
+  }
+  const auto error = (pattern.sum(-1) - 1).abs().max().item<double>();
+  if (error > tolerance) {
+    throw ShapeError("rows of the " + name_of(layer) + " do not sum to 1: they are off by up to " +
+                     std::to_string(error));
+  }
+}
+
+}  // namespace
+
+std::string to_string(HeadId id) {
+  return "L" + std::to_string(id.layer) + "H" + std::to_string(id.head);
+}
+
+AttentionPatterns check_patterns(std::vector<at::Tensor> layers, double tolerance) {
+  if (layers.empty()) throw ShapeError("there is no attention: no layer was captured");
+  AttentionPatterns patterns{std::move(layers)};
+  for (std::size_t layer = 0; layer < patterns.layers.size(); ++layer) {
+    at::Tensor& pattern = patterns.layers[layer];
+    pattern = pattern.detach().to(at::kCPU, at::kFloat).contiguous();
+    check_layer(pattern, layer, tolerance);
+    if (pattern.size(1) != patterns.n_positions()) {
+      throw ShapeError(name_of(layer) + " has " + std::to_string(pattern.size(1)) +
+                       " positions, that of layer 0 has " + std::to_string(patterns.n_positions()));
+    }
+    if (pattern.triu(1).max().item<double>() > 1e-6) patterns.causal = false;
+  }
+  return patterns;
+}
+
+}  // namespace attnviz

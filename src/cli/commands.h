@@ -1,0 +1,41 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <vector>
+
+namespace attnviz::cli {
+
+enum ExitStatus {
+  kDone = 0,
+  kFailed = 1,
+  kWrongUsage = 2,
+};
+
+/// One row a subcommand. `set_up` adds its options to the subcommand and returns what runs it once
+/// they are parsed.
+struct Command {
+  const char* name;
+  const char* summary;
+  std::function<std::function<int()>(CLI::App&)> set_up;
+};
+
+std::function<int()> set_up_show(CLI::App& app);
+std::function<int()> set_up_train(CLI::App& app);
+
+/// The first is what runs when no subcommand is named.
+inline const std::vector<Command>& commands() {
+  static const std::vector<Command> table = {
+      {"show", "draw a text's attention; `attnviz TEXT` for short", set_up_show},
+      {"train", "train a small GPT from nothing on text files", set_up_train},
+  };
+  return table;
+}
+
+/// Refuses "", which a script gives when a variable of its own is not set.
+CLI::Validator not_empty();
+
+/// --quiet and --verbose, for every subcommand; applied when they are parsed.
+void add_verbosity(CLI::App& app);
+
+}  // namespace attnviz::cli

@@ -1,0 +1,200 @@
+#include <spdlog/spdlog.h>
+
+#include <iostream>
+#include <iterator>
+#include <map>
+
+#include "attnviz/error.h"
+#include "attnviz/file.h"
+#include "attnviz/run.h"
+#include "commands.h"
+
+namespace attnviz::cli {
+namespace {
+
+constexpr char kExamples[] = R"(Examples:
+  attnviz show                        the two example texts, in this folder
+  attnviz "To be or not to be" --prefix tobe --out-dir pictures
+  attnviz --file speech.txt --max-tokens 256 --scale log
+  attnviz "The cat sat on the mat" --model gpt.pt --layer 5 --head 1,2
+  attnviz "The cat sat" --save-attention cat.safetensors --json)";
+
+struct ShowArguments {
+  ShowOptions options;
+  std::string text;
+  std::optional<std::string> file;
+  std::optional<std::string> prefix;
+  std::string format = "png";
+  std::string scale = "auto";
+  std::string capture = "auto";
+  bool json = false;
+};
+
+const std::map<std::string, ColourScale> kScales = {{"auto", ColourScale::automatic},
+                                                    {"panel", ColourScale::panel},
+                                                    {"figure", ColourScale::figure},
+                                                    {"unit", ColourScale::unit},
+                                                    {"log", ColourScale::log}};
+const std::map<std::string, CaptureMode> kModes = {{"auto", CaptureMode::automatic},
+                                                   {"graph", CaptureMode::graph},
+                                                   {"method", CaptureMode::method}};
+
+template <typename Value>
+std::vector<std::string> names(const std::map<std::string, Value>& values) {
+  std::vector<std::string> all;
+  for (const auto& [name, value] : values) all.push_back(name);
+  return all;
+}
+
+struct Job {
+  std::string text;
+  std::string prefix;
+};
+
+/// A file's last newline ends its last line; it is not part of what was written.
+std::string without_last_newline(std::string text) {
+  if (!text.empty() && text.back() == '\n') text.pop_back();
+  if (!text.empty() && text.back() == '\r') text.pop_back();
+  return text;
+}
+
+std::string read_standard_input() {
+  return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+}
+
+std::vector<Job> jobs_of(const ShowArguments& arguments, bool has_text) {
+  Job job;
+  if (arguments.file) {
+    job.text = without_last_newline(read_file(*arguments.file));
+  } else if (arguments.text == "-") {
+    job.text = without_last_newline(read_standard_input());
+  } else if (has_text) {
+    job.text = arguments.text;
+  } else {
+    if (arguments.prefix) throw UsageError("--prefix needs a TEXT or a --file");
+    return {{"To be or not to be, that is the question", "tobe"},
+            {"The cat sat on the mat", "cat"}};
+  }
+  job.prefix = arguments.prefix.value_or(prefix_from(job.text));
+  return {job};
+}
+
+void report(const Shown& shown) {
+  if (shown.n_tokens_cut > 0) {
+    spdlog::warn("the text has {} tokens; the last {} were cut (--max-tokens {})",
+                 shown.ids.size() + shown.n_tokens_cut, shown.n_tokens_cut, shown.ids.size());
+  }
+  spdlog::debug("{} tokens, {} layers, attention captured by {}", shown.ids.size(),
+                shown.n_heads.size(), to_string(shown.capture));
+  for (const auto& [stage, time] : shown.timings_ms)
+    spdlog::debug("{:>16} {:8.1f} ms", stage, time);
+}
+
+int run_show(const ShowArguments& arguments, bool has_text) {
+  const std::vector<Job> jobs = jobs_of(arguments, has_text);
+  if (jobs.size() > 1 && arguments.json) {
+    throw UsageError("--json needs a TEXT or a --file: one text, one object");
+  }
+  if (jobs.size() > 1 && !arguments.options.save_attention.empty()) {
+    throw UsageError("--save-attention needs a TEXT or a --file");
+  }
+  ShowOptions options = arguments.options;
+  options.figure.scale = kScales.at(arguments.scale);
+  options.capture.capture = kModes.at(arguments.capture);
+  Visualizer visualizer(options);
+  for (const Job& job : jobs) {
+    const Shown shown = visualizer.show(job.text, job.prefix);
+    report(shown);
+    if (arguments.json) {
+      std::cout << to_json(shown) << '\n';
+    } else {
+      for (const auto& file : shown.files) std::cout << file.string() << '\n';
+    }
+  }
+  std::cout.flush();
+  if (!std::cout) throw FileError("cannot write to standard output");
+  return kDone;
+}
+
+void add_figure_options(CLI::App& app, ShowArguments& arguments) {
+  FigureOptions& figure = arguments.options.figure;
+  app.add_option(
+         "--scale", arguments.scale,
+         "what the colours span: panel (0 to each panel's maximum), figure (0 to the "
+         "figure's), unit (0 to 1), log (0.001 to 1), auto (figure below 64 tokens, else log)")
+      ->check(CLI::IsMember(names(kScales)).description(""))
+      ->option_text("SCALE [" + arguments.scale + "]")
+      ->group("Figures");
+  app.add_option("--dpi", figure.dpi, "pixels per inch")
+      ->check(CLI::Range(40, 1200))
+      ->option_text("N [" + std::to_string(figure.dpi) + "]")
+      ->group("Figures");
+  const auto numbers = [&](const char* name, std::vector<int>& value, const char* help) {
+    app.add_option(name, value, help)
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->option_text("N[,N...]")
+        ->group("Figures");
+  };
+  numbers("--layer", figure.layers, "draw only these layers, counted from 0");
+  numbers("--head", figure.heads, "draw only these heads, counted from 0");
+  app.add_option("--format", arguments.format, "png, the only one there is")
+      ->check(CLI::IsMember({"png"}).description(""))
+      ->option_text("png")
+      ->group("Figures");
+}
+
+void add_model_options(CLI::App& app, ShowArguments& arguments) {
+  ShowOptions& options = arguments.options;
+  app.add_option("--model", options.model, "TorchScript GPT (default: the built-in one)")
+      ->check(not_empty())
+      ->option_text("M.pt")
+      ->group("Model");
+  app.add_option("--vocab", options.vocabulary, "folder of vocab.json and merges.txt")
+      ->check(not_empty())
+      ->option_text("DIR")
+      ->group("Model");
+  app.add_option("--capture", arguments.capture,
+                 "how attention is taken out: graph (cut at the softmax), method "
+                 "(forward_with_attention), auto (graph, else method)")
+      ->check(CLI::IsMember(names(kModes)).description(""))
+      ->option_text("MODE [" + arguments.capture + "]")
+      ->group("Model");
+  app.add_option("--device", options.capture.device, "where the model runs, such as cuda")
+      ->option_text("D [" + options.capture.device + "]")
+      ->group("Model");
+  app.add_option("--max-tokens", options.max_tokens, "cut longer texts there, and say so")
+      ->check(CLI::PositiveNumber.description(""))
+      ->option_text("N")
+      ->group("Model");
+}
+
+}  // namespace
+
+std::function<int()> set_up_show(CLI::App& app) {
+  auto arguments = std::make_shared<ShowArguments>();
+  ShowOptions& options = arguments->options;
+  CLI::Option* text = app.add_option("TEXT", arguments->text,
+                                     "the text; - reads standard input; none draws examples")
+                          ->option_text(" ");
+  app.add_option("--file", arguments->file, "read the text from a file")
+      ->check(not_empty())
+      ->option_text("F")
+      ->excludes(text);
+  app.add_option("--prefix", arguments->prefix,
+                 "how the files' names begin (default: from the text)")
+      ->option_text("P");
+  app.add_option("--out-dir", options.out_dir, "folder for the pictures, made if missing")
+      ->option_text("D [.]");
+  app.add_option("--save-attention", options.save_attention, "write the patterns, too")
+      ->check(not_empty())
+      ->option_text("F.safetensors");
+  app.add_flag("--json", arguments->json, "print one JSON object instead of the paths");
+  add_figure_options(app, *arguments);
+  add_model_options(app, *arguments);
+  add_verbosity(app);
+  app.footer(kExamples);
+  return [arguments, text] { return run_show(*arguments, text->count() > 0); };
+}
+
+}  // namespace attnviz::cli

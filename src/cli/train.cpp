@@ -1,0 +1,146 @@
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+
+#include "attnviz/run.h"
+#include "commands.h"
+
+namespace attnviz::cli {
+namespace {
+
+volatile std::sig_atomic_t interrupted = 0;
+
+void interrupt(int) {
+  interrupted = 1;
+}
+
+/// A line that redraws itself on a terminal; elsewhere one line now and then.
+class Progress {
+ public:
+  void show(const TrainProgress& progress) {
+    // One step's loss jumps about; the mean of the last fifty or so can be read.
+    mean_loss_ =
+        progress.step == 1 ? progress.loss : mean_loss_ + (progress.loss - mean_loss_) / 50;
+    const double seconds = since(start_);
+    const bool is_last = progress.step == progress.steps;
+    if (!is_last && since(last_shown_) < (is_terminal_ ? 0.2 : 30.0)) return;
+    last_shown_ = Clock::now();
+    const double left = seconds / double(progress.step) * double(progress.steps - progress.step);
+    char line[96];
+    std::snprintf(line, sizeof line, "step %ld of %ld, %s, loss %.3f, %.0f tokens/s, %s left",
+                  long(progress.step), long(progress.steps),
+                  progress.repeats_only ? "repeats" : "text", mean_loss_,
+                  double(progress.tokens) / seconds, duration(left).c_str());
+    if (is_terminal_) {
+      std::fprintf(stderr, "\r\033[K%s", line);
+      is_open_ = true;
+    } else {
+      spdlog::info("{}", line);
+    }
+  }
+
+  void end_line() {
+    if (is_open_) std::fputc('\n', stderr);
+    is_open_ = false;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  static double since(Clock::time_point time) {
+    return std::chrono::duration<double>(Clock::now() - time).count();
+  }
+
+  static std::string duration(double seconds) {
+    const long minutes = std::lround(seconds / 60);
+    if (minutes < 1) return std::to_string(std::lround(seconds)) + " s";
+    if (minutes < 60) return std::to_string(minutes) + " min";
+    return std::to_string(minutes / 60) + " h " + std::to_string(minutes % 60) + " min";
+  }
+
+  bool is_terminal_ = ::isatty(STDERR_FILENO) != 0 && spdlog::should_log(spdlog::level::info);
+  bool is_open_ = false;
+  double mean_loss_ = 0;
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point last_shown_;
+};
+
+std::string in_words(const std::optional<BestHead>& best) {
+  if (!best) return "not measured";
+  char text[32];
+  std::snprintf(text, sizeof text, "%s %.2f", to_string(best->head).c_str(), best->score);
+  return text;
+}
+
+void report(const TrainMeasure& measure) {
+  spdlog::info(
+      "step {}: held-out loss {:.3f}, previous-token {}, current-token {}, first-token {}, "
+      "induction {}",
+      measure.step, measure.held_out_loss, in_words(measure.previous_token),
+      in_words(measure.current_token), in_words(measure.first_token), in_words(measure.induction));
+}
+
+int run_train(const TrainRunOptions& options) {
+  std::signal(SIGINT, interrupt);
+  std::signal(SIGTERM, interrupt);
+  Progress progress;
+  run_training(
+      options,
+      [&](const TrainProgress& now) {
+        progress.show(now);
+        return interrupted == 0;
+      },
+      [&](const TrainMeasure& measure) {
+        progress.end_line();
+        report(measure);
+      });
+  if (interrupted != 0) spdlog::warn("interrupted; what was learned so far is saved");
+  std::cout << options.out.string() << '\n';
+  return interrupted != 0 ? kFailed : kDone;
+}
+
+}  // namespace
+
+std::function<int()> set_up_train(CLI::App& app) {
+  auto options = std::make_shared<TrainRunOptions>();
+  const auto number = [&](const char* name, std::int64_t& value, const char* help) {
+    app.add_option(name, value, help)
+        ->check(CLI::PositiveNumber.description(""))
+        ->option_text("N [" + std::to_string(value) + "]");
+  };
+  app.add_option("--text", options->texts, "text files to learn from")
+      ->required()
+      ->option_text("F ...");
+  app.add_option("--out", options->out, "the model, TorchScript in half precision")
+      ->required()
+      ->check(not_empty())
+      ->option_text("MODEL.pt");
+  number("--layers", options->gpt.n_layers, "layers");
+  number("--heads", options->gpt.n_heads, "heads in each layer");
+  number("--d-model", options->gpt.d_model, "width of the residual stream");
+  number("--context", options->train.context, "tokens in a window of text");
+  number("--steps", options->train.steps, "optimizer steps");
+  number("--batch-tokens", options->train.batch_tokens, "tokens in a step");
+  number("--measure-every", options->measure_every, "steps between two measures, each saved");
+  app.add_option("--learning-rate", options->train.learning_rate, "AdamW, after warm-up")
+      ->check(CLI::PositiveNumber.description(""))
+      ->option_text("X [0.003]");
+  app.add_option("--seed", options->train.seed, "of weights, batches and dropout")
+      ->option_text("N [0]");
+  app.add_option("--vocab", options->vocabulary, "folder of vocab.json and merges.txt")
+      ->option_text("DIR");
+  add_verbosity(app);
+  app.footer(R"(Examples:
+  attnviz train --text corpus/*.txt --out mine.pt
+  attnviz train --text book.txt --out tiny.pt --layers 2 --heads 4 --steps 3000
+Training begins with random blocks that are repeated: that makes induction heads
+form early. Ctrl-C saves what was learned so far.)");
+  return [options] { return run_train(*options); };
+}
+
+}  // namespace attnviz::cli

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <opencv2/core.hpp>
+
+#include <string>
+#include <string_view>
+
+#include "attnviz/figure.h"
+
+namespace attnviz {
+
+// Text → ink. What is measured here is what is painted: both add up the same glyphs.
+
+/// A text's ink, in pixels from its (x, y).
+struct Lettering {
+  cv::Mat1b characters, marks;  ///< cover of each pixel, 0 to 255; both of one size
+  int left = 0, top = 0;
+};
+
+/// What the text covers before it is turned, seen from its (x, y).
+[[nodiscard]] Box measure(const Label& parts, double size, Anchor anchor = Anchor::start);
+
+[[nodiscard]] Lettering letter(const TextItem& text);
+
+/// The text as one line of label parts: control and invisible characters and stray bytes become
+/// marks, as in token labels.
+[[nodiscard]] Label visible(std::string_view text);
+
+/// Whether the label fits `width` pixels with what stands before and after it.
+[[nodiscard]] bool fits(const Label& label, double size, double width,
+                        const std::string& before = {}, const std::string& after = {});
+
+/// The label, or if it is wider than `width` pixels as much of its beginning as fits with an `…`.
+/// `before` and `after` are always kept: for quotation marks.
+[[nodiscard]] Label shortened(const Label& label, double size, double width,
+                              const std::string& before = {}, const std::string& after = {});
+
+}  // namespace attnviz

@@ -1,0 +1,153 @@
+#include "figure/page.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "figure/lettering.h"
+
+namespace attnviz {
+namespace {
+
+// Of `room` pixels, as many as n equal cells fill.
+double whole_cells(double room, std::int64_t n_positions) {
+  const double cells = static_cast<double>(n_positions);
+  return std::floor(room / cells) * cells;
+}
+
+// That is nearly all of them, and cells are so small that a pixel's difference between them would
+// be seen.
+bool is_worth(double room, double whole, std::int64_t n_positions) {
+  return room < 8 * static_cast<double>(n_positions) && whole >= 0.85 * room;
+}
+
+}  // namespace
+
+Panels::Panels(const Drawing& drawing, const PanelSpace& space, int rows, int columns,
+               std::int64_t n_positions, double widest)
+    : rows_(rows), columns_(columns) {
+  const double across = drawing.width - space.left - space.right - (columns - 1) * space.gap_x;
+  const double down = drawing.height - space.top - space.bottom - (rows - 1) * space.gap_y;
+  const double broad = std::max(1.0, across / columns), high = std::max(1.0, down / rows);
+  const double most_width = std::max(1.0, std::floor(std::min(broad, high * widest)));
+  const double most_height = std::max(1.0, std::floor(std::min(high, broad * widest)));
+  const double whole_width = whole_cells(most_width, n_positions);
+  const double whole_height = whole_cells(most_height, n_positions);
+  const bool is_whole = is_worth(most_width, whole_width, n_positions) &&
+                        is_worth(most_height, whole_height, n_positions);
+  width_ = is_whole ? whole_width : most_width;
+  height_ = is_whole ? whole_height : most_height;
+  step_x_ = most_width + std::floor(space.gap_x);
+  step_y_ = most_height + std::floor(space.gap_y);
+  x_ = std::round(space.left + (across - columns * most_width + most_width - width_) / 2);
+  y_ = std::round(space.top + (down - rows * most_height + most_height - height_) / 2);
+}
+
+Box Panels::at(int row, int column) const {
+  return {x_ + column * step_x_, y_ + row * step_y_, width_, height_};
+}
+
+Box Panels::all() const {
+  return {x_, y_, (columns_ - 1) * step_x_ + width_, (rows_ - 1) * step_y_ + height_};
+}
+
+namespace {
+
+/// What ColourScale::automatic stands for.
+ColourScale scale_for(const std::vector<at::Tensor>& panels) {
+  const bool is_long = std::any_of(panels.begin(), panels.end(), [](const at::Tensor& values) {
+    return values.defined() && values.size(0) >= 64;
+  });
+  return is_long ? ColourScale::log : ColourScale::figure;
+}
+
+}  // namespace
+
+FigureScale scale_of(const std::vector<at::Tensor>& panels, bool causal, ColourScale kind,
+                     ColourMap colours) {
+  if (kind == ColourScale::automatic) kind = scale_for(panels);
+  FigureScale scale{kind, colours, 0, false};
+  double first_row = 0;
+  for (const auto& values : panels) {
+    if (!values.defined()) continue;
+    scale.largest = std::max(scale.largest, largest_weight(values, causal));
+    first_row = std::max<double>(first_row, *values.data_ptr<float>());
+  }
+  const double high = value_range(kind, scale.largest).high;
+  scale.is_exceeded = causal && first_row > high * (1 + 1e-6);
+  return scale;
+}
+
+ValueRange range_of(const at::Tensor& values, bool causal, const FigureScale& scale) {
+  const bool is_own = scale.kind == ColourScale::panel;
+  return value_range(scale.kind, is_own ? largest_weight(values, causal) : scale.largest);
+}
+
+ColourBarText bar_text(const FigureScale& scale, const std::string& title, double size) {
+  if (scale.kind == ColourScale::panel) return {{{0, "0"}, {1, "max"}}, title, size};
+  return {scale_ticks(scale.kind, value_range(scale.kind, scale.largest)), title, size};
+}
+
+void draw_bar(Sheet& sheet, const FigureScale& scale, ColourBarText text, const Box& panels) {
+  ColourBarItem bar{{panels.x + panels.width + sheet.px(margin), panels.y, 0, panels.height},
+                    scale.colours,
+                    scale.kind == ColourScale::log,
+                    scale.is_exceeded};
+  draw_colour_bar(sheet, text, bar);
+}
+
+void draw_heatmap(Sheet& sheet, const Box& box, const at::Tensor& values, bool causal,
+                  const FigureScale& scale) {
+  sheet.drawing.heatmaps.push_back(
+      {box, values, scale.colours, range_of(values, causal, scale), causal});
+  sheet.frame(box);
+}
+
+void draw_title(Sheet& sheet, const Title& title, double top, double points, const Box& panels) {
+  const double room = sheet.drawing.width - 2 * sheet.px(margin);
+  const auto& [before, text, after] = title;
+  double smaller = points;
+  while (smaller > 0.7 * points && !fits(text, sheet.font(smaller), room, before, after)) {
+    smaller -= 0.5;
+  }
+  // Where even that does not save it from being cut, it is cut at its full size.
+  const bool is_whole = fits(text, sheet.font(smaller), room, before, after);
+  const double size = sheet.font(is_whole ? smaller : points);
+  const auto line = shortened(text, size, room, before, after);
+  const double half = measure(line, size).width / 2, least = sheet.px(margin) + half;
+  const double middle = panels.x + panels.width / 2, most = sheet.drawing.width - least;
+  sheet.text(line, least > most ? sheet.drawing.width / 2.0 : std::clamp(middle, least, most),
+             top + 0.76 * sheet.font(points), size, Anchor::middle);
+}
+
+void draw_notes(Sheet& sheet, const std::vector<std::string>& notes) {
+  std::string line;
+  for (const auto& note : notes) {
+    if (!note.empty()) line += (line.empty() ? "" : "; ") + note;
+  }
+  const double size = sheet.font(note_points), room = sheet.drawing.width - 2 * sheet.px(margin);
+  sheet.text(shortened({{line, false}}, size, room), sheet.px(margin),
+             sheet.drawing.height - sheet.px(margin) - 0.2 * size, size, Anchor::start, 0,
+             quiet_colour);
+}
+
+std::string scale_note(const FigureScale& scale) {
+  return scale.is_exceeded ? "row 0, always 1.00, is beyond the scale" : "";
+}
+
+std::string shrink_note(const Box& panel, std::int64_t n_positions) {
+  const auto cells = [n_positions](double pixels) {
+    return std::max<std::int64_t>(
+        1, std::llround(std::ceil(static_cast<double>(n_positions) / pixels)));
+  };
+  const auto down = cells(panel.height), across = cells(panel.width);
+  if (down == 1 && across == 1) return "";
+  return "1 px = max of up to " + std::to_string(down) + " × " + std::to_string(across) + " cells";
+}
+
+std::string maximum_note(const at::Tensor& values, bool causal) {
+  return "max " + decimal(largest_weight(values, causal), 2);
+}
+
+}  // namespace attnviz

@@ -1,0 +1,131 @@
+#include "model/attention_graph.h"
+
+#include <torch/csrc/jit/ir/alias_analysis.h>
+#include <torch/csrc/jit/passes/constant_propagation.h>
+#include <torch/csrc/jit/passes/dead_code_elimination.h>
+#include <torch/csrc/jit/passes/inliner.h>
+#include <torch/csrc/jit/passes/loop_unrolling.h>
+#include <torch/csrc/jit/passes/lower_tuples.h>
+#include <torch/csrc/jit/passes/peephole.h>
+
+#include "attnviz/error.h"
+#include "model/fused_attention.h"
+#include "model/graph_limits.h"
+
+namespace attnviz {
+namespace {
+
+using torch::jit::Block;
+using torch::jit::Graph;
+using torch::jit::Module;
+using torch::jit::Node;
+using torch::jit::Value;
+
+bool is_softmax(const Node& node) {
+  static const auto softmax = c10::Symbol::fromQualString("aten::softmax");
+  static const auto private_softmax = c10::Symbol::fromQualString("aten::_softmax");
+  return node.kind() == softmax || node.kind() == private_softmax;
+}
+
+/// Optional arguments take their defaults; a second one without a default is an error.
+void bind_default_arguments(Graph& graph, const c10::FunctionSchema& schema) {
+  for (std::size_t i = graph.inputs().size(); i-- > 2;) {
+    const auto& argument = schema.arguments().at(i);
+    if (!argument.default_value()) {
+      throw ModelError("its " + schema.name() + " wants the argument '" + argument.name() +
+                       "' besides the token ids");
+    }
+    torch::jit::WithInsertPoint at_start(*graph.nodes().begin());
+    graph.inputs()[i]->replaceAllUsesWith(graph.insertConstant(*argument.default_value()));
+    graph.eraseInput(i);
+  }
+}
+
+/// Numbers and flags of the module become constants, so that loops over layers and branches on
+/// `training` can be resolved. Tensors stay where they are.
+void fold_plain_attributes(Graph& graph, Block* block, const Module& module) {
+  for (auto it = block->nodes().begin(); it != block->nodes().end();) {
+    Node* node = *it++;
+    for (Block* inner : node->blocks()) fold_plain_attributes(graph, inner, module);
+    if (node->kind() != torch::jit::prim::GetAttr) continue;
+    const auto value = attribute_value(node->output(), graph, module);
+    if (!value || !(value->isInt() || value->isDouble() || value->isBool() || value->isString() ||
+                    value->isNone())) {
+      continue;
+    }
+    torch::jit::WithInsertPoint here(node);
+    node->output()->replaceAllUsesWith(graph.insertConstant(*value));
+    node->destroy();
+  }
+}
+
+void simplify(std::shared_ptr<Graph>& graph, const Module& module) {
+  fold_plain_attributes(*graph, graph->block(), module);
+  // Unrolling makes the loop counter constant, and that may make a branch constant.
+  do {
+    torch::jit::ConstantPropagation(graph);
+    torch::jit::PeepholeOptimize(graph);
+  } while (torch::jit::UnrollConstantLoops(graph));
+  torch::jit::ConstantPropagation(graph);
+  torch::jit::LowerSimpleTuples(graph);
+}
+
+std::size_t count_softmaxes(const Block* block) {
+  std::size_t n = 0;
+  for (const Node* node : block->nodes()) {
+    if (is_softmax(*node)) ++n;
+    for (const Block* inner : node->blocks()) n += count_softmaxes(inner);
+  }
+  return n;
+}
+
+/// The result of a softmax, safe from what later nodes write into it in place (dropout_, say).
+Value* untouched(Graph& graph, Value* value, torch::jit::AliasDb& aliases) {
+  if (!aliases.hasWriters(value)) return value;
+  torch::jit::WithInsertPoint after(value->node()->next());
+  return graph.insert(c10::Symbol::fromQualString("aten::clone"), {value});
+}
+
+void make_outputs(const std::shared_ptr<Graph>& graph) {
+  std::vector<Value*> found;
+  for (Node* node : graph->nodes()) {
+    if (is_softmax(*node)) found.push_back(node->output());
+  }
+  const std::size_t hidden = count_softmaxes(graph->block()) - found.size();
+  if (hidden > 0) {
+    throw ModelError(std::to_string(hidden) +
+                     " of its softmax nodes run inside a loop or branch that depends on the input");
+  }
+  torch::jit::AliasDb aliases(graph);
+  for (Value*& value : found) value = untouched(*graph, value, aliases);
+  while (!graph->outputs().empty()) graph->eraseOutput(graph->outputs().size() - 1);
+  for (Value* value : found) graph->registerOutput(value);
+}
+
+}  // namespace
+
+AttentionGraph cut_attention_graph(const Module& module, const std::string& method_name) {
+  const auto method = module.get_method(method_name);
+  std::shared_ptr<Graph> graph = method.graph()->copy();
+  torch::jit::Inline(*graph);
+  if (graph->inputs().size() < 2) throw ModelError("its " + method_name + " takes no token ids");
+  bind_default_arguments(*graph, method.function().getSchema());
+  simplify(graph, module);
+  open_fused_attention(graph);
+  make_outputs(graph);
+  torch::jit::EliminateDeadCode(graph);
+  AttentionGraph attention{graph, {}, {}};
+  find_limits(*graph, module, attention.vocabulary_size, attention.n_positions);
+  return attention;
+}
+
+void keep_outputs(AttentionGraph& attention, const std::vector<std::size_t>& keep) {
+  Graph& graph = *attention.graph;
+  std::vector<Value*> kept;
+  for (const std::size_t i : keep) kept.push_back(graph.outputs()[i]);
+  while (!graph.outputs().empty()) graph.eraseOutput(graph.outputs().size() - 1);
+  for (Value* value : kept) graph.registerOutput(value);
+  torch::jit::EliminateDeadCode(attention.graph);
+}
+
+}  // namespace attnviz

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/ir/ir.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace attnviz {
+
+/// The part of a module's method that computes its attention: inputs (self, input_ids), outputs the
+/// results of all softmax nodes, in the order of the computation. What none of them needs (the
+/// vocabulary projection, the last layer's tail) is gone.
+struct AttentionGraph {
+  std::shared_ptr<torch::jit::Graph> graph;
+  /// Rows of the table that the input ids are looked up in.
+  std::optional<std::int64_t> vocabulary_size;
+  /// The smallest size of a constant tensor that is looked up or sliced by position.
+  std::optional<std::int64_t> n_positions;
+};
+
+/// Throws ModelError where `method` wants more than one argument, or where a softmax cannot be
+/// reached (it runs inside a loop or branch that depends on the input).
+AttentionGraph cut_attention_graph(const torch::jit::Module& module, const std::string& method);
+
+/// Leaves the outputs at `keep` (indices, ascending) and what they need.
+void keep_outputs(AttentionGraph& attention, const std::vector<std::size_t>& keep);
+
+}  // namespace attnviz

@@ -1,0 +1,87 @@
+#include "model/graph_limits.h"
+
+#include <torch/csrc/jit/ir/constants.h>
+
+#include <algorithm>
+
+namespace attnviz {
+namespace {
+
+using torch::jit::Graph;
+using torch::jit::Module;
+using torch::jit::Node;
+using torch::jit::Value;
+
+bool is(const Node* node, const char* name) {
+  return node->kind() == c10::Symbol::fromQualString(name);
+}
+
+/// A parameter, buffer or constant, also behind slices of it: slices keep the dimensions.
+std::optional<at::Tensor> table(const Value* value, const Graph& graph, const Module& module) {
+  while (is(value->node(), "aten::slice")) value = value->node()->input(0);
+  std::optional<c10::IValue> found = attribute_value(value, graph, module);
+  if (!found) {
+    if (const auto constant = torch::jit::toIValue(value)) found = *constant;
+  }
+  if (!found || !found->isTensor()) return std::nullopt;
+  return found->toTensor();
+}
+
+/// Where an index comes from, behind changes of its shape and integer type.
+const Value* origin(const Value* index) {
+  static const char* kKept[] = {"aten::view",       "aten::reshape",  "aten::to",
+                                "aten::long",       "aten::slice",    "aten::unsqueeze",
+                                "aten::contiguous", "aten::squeeze",  "aten::flatten",
+                                "aten::expand",     "aten::expand_as"};
+  while (std::any_of(std::begin(kKept), std::end(kKept),
+                     [&](const char* name) { return is(index->node(), name); })) {
+    index = index->node()->input(0);
+  }
+  return index;
+}
+
+/// Positions are counted as the model runs, or kept as a table of numbers; a table of zeros and
+/// ones is one of token types.
+bool counts_positions(const Value* index, const Graph& graph, const Module& module) {
+  if (is(index->node(), "aten::arange")) return true;
+  const auto numbers = table(index, graph, module);
+  return numbers && numbers->numel() > 0 && numbers->max().item<double>() > 1;
+}
+
+void lower(std::optional<std::int64_t>& limit, std::int64_t size) {
+  limit = std::min(limit.value_or(size), size);
+}
+
+}  // namespace
+
+std::optional<c10::IValue> attribute_value(const Value* value, const Graph& graph,
+                                           const Module& module) {
+  if (value == graph.inputs()[0]) return c10::IValue(module._ivalue());
+  const Node* node = value->node();
+  if (node->kind() != torch::jit::prim::GetAttr) return std::nullopt;
+  const auto owner = attribute_value(node->input(), graph, module);
+  if (!owner || !owner->isObject()) return std::nullopt;
+  return owner->toObject()->getAttr(node->s(torch::jit::attr::name));
+}
+
+void find_limits(const Graph& graph, const Module& module,
+                 std::optional<std::int64_t>& vocabulary_size,
+                 std::optional<std::int64_t>& n_positions) {
+  for (const Node* node : graph.nodes()) {
+    if (is(node, "aten::embedding")) {
+      const auto weight = table(node->input(0), graph, module);
+      const Value* index = origin(node->input(1));
+      if (!weight) continue;
+      if (index == graph.inputs()[1]) lower(vocabulary_size, weight->size(0));
+      if (counts_positions(index, graph, module)) lower(n_positions, weight->size(0));
+    } else if (is(node, "aten::slice") && node->inputs().size() == 5) {
+      const auto dim = torch::jit::toIValue(node->input(1));
+      const bool has_fixed_end = torch::jit::toIValue(node->input(3)).has_value();
+      const auto sliced = table(node->input(0), graph, module);
+      if (!dim || has_fixed_end || !sliced) continue;
+      lower(n_positions, sliced->size(dim->toInt()));
+    }
+  }
+}
+
+}  // namespace attnviz

@@ -1,0 +1,240 @@
+#include "attnviz/model.h"
+
+#include <torch/csrc/jit/runtime/interpreter.h>
+#include <torch/script.h>
+#include <torch/version.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "attnviz/error.h"
+#include "model/attention_graph.h"
+#include "model/model_file.h"
+
+namespace attnviz {
+namespace {
+
+constexpr char kMethod[] = "forward_with_attention";
+
+/// [1, heads, T, T], as every known GPT has it, or without the batch.
+bool is_attention(const at::Tensor& tensor, std::int64_t n_tokens) {
+  const auto dims = tensor.dim();
+  return (dims == 3 || (dims == 4 && tensor.size(0) == 1)) && tensor.size(-1) == n_tokens &&
+         tensor.size(-2) == n_tokens;
+}
+
+bool rows_sum_to_one(const at::Tensor& tensor) {
+  return (tensor.sum(-1, false, at::kFloat) - 1).abs().max().item<double>() <= 1e-2;
+}
+
+bool is_causal(const at::Tensor& tensor) {
+  return tensor.triu(1).max().item<double>() <= 1e-6;
+}
+
+/// Which softmaxes are attention: by their shape and by what they hold. A vocabulary that happens
+/// to have T tokens gives [1, T, T], too, but looks ahead where attention does not.
+std::vector<std::size_t> find_attention(const std::vector<at::Tensor>& found,
+                                        std::int64_t n_tokens) {
+  std::vector<std::size_t> kept;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (is_attention(found[i], n_tokens) && rows_sum_to_one(found[i])) kept.push_back(i);
+  }
+  const auto leave_out_others = [&](auto is_sure) {
+    if (std::any_of(kept.begin(), kept.end(), is_sure)) {
+      std::erase_if(kept, [&](std::size_t i) { return !is_sure(i); });
+    }
+  };
+  leave_out_others([&](std::size_t i) { return found[i].dim() == 4; });
+  leave_out_others([&](std::size_t i) { return is_causal(found[i]); });
+  return kept;
+}
+
+std::string shapes(const std::vector<at::Tensor>& tensors) {
+  std::ostringstream text;
+  for (std::size_t i = 0; i < tensors.size(); ++i) text << (i ? ", " : "") << tensors[i].sizes();
+  return text.str();
+}
+
+std::vector<at::Tensor> without_batch(std::vector<at::Tensor> layers) {
+  for (at::Tensor& layer : layers) {
+    if (layer.dim() == 4) layer = layer.squeeze(0);
+  }
+  return layers;
+}
+
+}  // namespace
+
+struct Model::State {
+  std::filesystem::path path;
+  ModelOptions options;
+  torch::jit::Module module;
+  CaptureMode mode = CaptureMode::automatic;
+  AttentionGraph attention;
+  std::optional<torch::jit::Code> code;
+  std::string graph_problem;  ///< why the graph gives nothing; empty while it may
+
+  [[nodiscard]] bool has(const char* method) const {
+    return module.find_method(method).has_value();
+  }
+
+  void cut_graph();
+  void compile() { code.emplace(attention.graph, "attention"); }
+  [[nodiscard]] std::vector<at::Tensor> run_graph(const at::Tensor& ids);
+  [[nodiscard]] std::vector<at::Tensor> capture_graph(const at::Tensor& ids);
+  [[nodiscard]] std::vector<at::Tensor> capture_method(const at::Tensor& ids);
+  void check_limits(const TokenIds& ids) const;
+};
+
+void Model::State::cut_graph() {
+  const char* method = has("forward") ? "forward" : kMethod;
+  if (!has(method)) {
+    graph_problem = "it has neither forward nor " + std::string(kMethod);
+    return;
+  }
+  try {
+    attention = cut_attention_graph(module, method);
+    if (attention.graph->outputs().empty()) {
+      graph_problem = "its " + std::string(method) + " has no softmax";
+    }
+  } catch (const Error& error) {
+    graph_problem = error.what();
+  } catch (const std::exception& error) {
+    graph_problem = first_line(error);
+  }
+}
+
+std::vector<at::Tensor> Model::State::run_graph(const at::Tensor& ids) {
+  // The interpreter alone: the executor around it would profile and optimise its first runs, which
+  // costs more than it gains where one run is all there is.
+  if (!code) compile();
+  torch::jit::Stack stack{module._ivalue(), ids};
+  torch::jit::InterpreterState(*code).run(stack);
+  std::vector<at::Tensor> tensors;
+  for (const c10::IValue& value : stack) tensors.push_back(value.toTensor());
+  return tensors;
+}
+
+std::vector<at::Tensor> Model::State::capture_graph(const at::Tensor& ids) {
+  std::vector<at::Tensor> found = run_graph(ids);
+  const std::vector<std::size_t> keep = find_attention(found, ids.size(1));
+  std::vector<at::Tensor> layers;
+  for (const std::size_t i : keep) layers.push_back(found[i]);
+  if (layers.empty()) {
+    graph_problem = "none of its " + std::to_string(found.size()) +
+                    " softmax nodes gives [1, heads, T, T] for T = " + std::to_string(ids.size(1)) +
+                    "; they give " + shapes(found);
+  } else if (keep.size() < found.size()) {
+    keep_outputs(attention, keep);
+    compile();
+  }
+  return layers;
+}
+
+std::vector<at::Tensor> Model::State::capture_method(const at::Tensor& ids) {
+  if (!has(kMethod)) throw ModelError(path.string() + " has no method " + kMethod);
+  const c10::IValue output = module.get_method(kMethod)({ids});
+  if (!output.isTuple() || output.toTuple()->elements().size() != 2 ||
+      !output.toTuple()->elements()[1].isTensorList()) {
+    throw ModelError(path.string() + ": " + kMethod +
+                     " does not return (logits, list of tensors), but " + output.tagKind());
+  }
+  std::vector<at::Tensor> layers = output.toTuple()->elements()[1].toTensorVector();
+  for (const at::Tensor& layer : layers) {
+    if (!is_attention(layer, ids.size(1))) {
+      throw ModelError(path.string() + ": " + kMethod + " gives tensors of the shapes " +
+                       shapes(layers) +
+                       ", not [1, heads, T, T] for T = " + std::to_string(ids.size(1)));
+    }
+  }
+  return layers;
+}
+
+void Model::State::check_limits(const TokenIds& ids) const {
+  if (ids.empty()) throw TextError("there are no tokens to attend to: the text is empty");
+  const auto n = static_cast<std::int64_t>(ids.size());
+  if (const auto limit = attention.n_positions; limit && n > *limit) {
+    throw ModelError(path.string() + " has " + std::to_string(*limit) +
+                     " positions, the text has " + std::to_string(n) +
+                     " tokens; use --max-tokens " + std::to_string(*limit));
+  }
+  const auto [low, high] = std::minmax_element(ids.begin(), ids.end());
+  const auto size = attention.vocabulary_size;
+  if (*low < 0 || (size && *high >= *size)) {
+    throw ModelError("token id " + std::to_string(*low < 0 ? *low : *high) +
+                     " is beyond the vocabulary of " + path.string() +
+                     (size ? " (ids 0 to " + std::to_string(*size - 1) + ")" : "") +
+                     "; use the vocabulary that it was trained with: --vocab");
+  }
+}
+
+Model::Model(std::filesystem::path path, const ModelOptions& options)
+    : state_(std::make_unique<State>()) {
+  state_->module = load_torchscript(path, options.device);
+  state_->path = std::move(path);
+  state_->options = options;
+  state_->cut_graph();
+}
+Model::Model(Model&&) noexcept = default;
+Model& Model::operator=(Model&&) noexcept = default;
+Model::~Model() = default;
+
+std::vector<at::Tensor> Model::capture(const TokenIds& ids) {
+  State& state = *state_;
+  state.check_limits(ids);
+  const CaptureMode wanted = state.options.capture;
+  try {
+    torch::NoGradGuard no_grad;
+    const at::Tensor input = torch::tensor(ids).unsqueeze(0).to(state.options.device);
+    std::vector<at::Tensor> layers;
+    if (wanted != CaptureMode::method && state.graph_problem.empty()) {
+      state.mode = CaptureMode::graph;
+      layers = state.capture_graph(input);
+    }
+    if (layers.empty() && wanted != CaptureMode::graph &&
+        (wanted == CaptureMode::method || state.has(kMethod))) {
+      state.mode = CaptureMode::method;
+      layers = state.capture_method(input);
+    }
+    if (!layers.empty()) return without_batch(std::move(layers));
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw ModelError(state.path.string() + " fails on " + std::to_string(ids.size()) +
+                     " tokens: " + first_line(error));
+  }
+  throw ModelError("no attention found in " + state.path.string() + ": " + state.graph_problem);
+}
+
+CaptureMode Model::capture_mode() const {
+  return state_->mode;
+}
+
+std::optional<std::int64_t> Model::vocabulary_size() const {
+  return state_->attention.vocabulary_size;
+}
+
+std::optional<std::int64_t> Model::n_positions() const {
+  return state_->attention.n_positions;
+}
+
+const std::filesystem::path& Model::path() const {
+  return state_->path;
+}
+
+std::string to_string(CaptureMode mode) {
+  switch (mode) {
+    case CaptureMode::graph:
+      return "graph";
+    case CaptureMode::method:
+      return "method";
+    case CaptureMode::automatic:
+      break;
+  }
+  return "automatic";
+}
+
+std::string libtorch_version() {
+  return TORCH_VERSION;
+}
+
+}  // namespace attnviz

@@ -1,0 +1,128 @@
+#include "model/model_file.h"
+
+#include <caffe2/serialize/inline_container.h>
+#include <torch/script.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "attnviz/error.h"
+#include "attnviz/model.h"
+
+namespace attnviz {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Opens and closes the file, for the system's own word on why it cannot be read.
+std::string first_bytes(const fs::path& path) {
+  std::error_code error;
+  if (fs::is_directory(path, error)) {
+    throw FileError("cannot read " + path.string() + ": it is a folder");
+  }
+  errno = 0;
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw FileError("cannot read " + path.string() + ": " + std::strerror(errno));
+  std::string bytes(4, '\0');
+  in.read(bytes.data(), 4);
+  bytes.resize(static_cast<std::size_t>(in.gcount()));
+  return bytes;
+}
+
+std::string import_hint(const fs::path& path) {
+  return "; attnviz import " + path.filename().string() +
+         " will convert it from the next version on, until then torch.jit.script does in Python";
+}
+
+/// Throws ModelError for a file that is not a TorchScript archive, in the user's words.
+void check_kind(const fs::path& path) {
+  const std::string start = first_bytes(path);
+  if (start.rfind("\x80", 0) == 0) {
+    throw ModelError(path.string() + " is a bare pickle, not TorchScript" + import_hint(path));
+  }
+  if (start.rfind("PK\x03\x04", 0) != 0) {
+    throw ModelError(path.string() + " is not a TorchScript file");
+  }
+  bool is_script = false;
+  bool is_checkpoint = false;
+  try {
+    caffe2::serialize::PyTorchStreamReader reader(path.string());
+    is_script = reader.hasRecord("constants.pkl");
+    is_checkpoint = reader.hasRecord("data.pkl");
+  } catch (const std::exception&) {
+    throw ModelError(path.string() + " is damaged: its archive cannot be read to the end");
+  }
+  if (is_script) return;
+  if (is_checkpoint) {
+    throw ModelError(path.string() + " is a plain checkpoint (a state dict), not TorchScript" +
+                     import_hint(path));
+  }
+  throw ModelError(path.string() + " is an archive, but not one of TorchScript");
+}
+
+/// "aten::x" from LibTorch's "Unknown builtin op: aten::x.", or nothing.
+std::string missing_operator(const std::string& message) {
+  static const std::string kSign = "Unknown builtin op: ";
+  const auto found = message.find(kSign);
+  if (found == std::string::npos) return {};
+  const auto start = found + kSign.size();
+  auto end = message.find_first_of(" \n", start);
+  if (end == std::string::npos) end = message.size();
+  if (message[end - 1] == '.') --end;
+  return message.substr(start, end - start);
+}
+
+std::string who_has(const std::string& name) {
+  if (name == "aten::scaled_dot_product_attention") return "LibTorch 2.0 and later have it";
+  if (name == "aten::rms_norm") return "LibTorch 2.4 and later have it";
+  return "a newer LibTorch may have it";
+}
+
+ModelError load_error(const fs::path& path, const std::exception& error) {
+  if (const std::string name = missing_operator(error.what()); !name.empty()) {
+    return ModelError(path.string() + " needs the operator " + name + ", which LibTorch " +
+                      libtorch_version() + " lacks; " + who_has(name) +
+                      " (build attnviz against it with -DCMAKE_PREFIX_PATH=...)");
+  }
+  return ModelError("cannot load " + path.string() + ": " + first_line(error));
+}
+
+void widen(at::Tensor tensor) {
+  const auto type = tensor.scalar_type();
+  if (type == at::kHalf || type == at::kBFloat16) tensor.set_data(tensor.to(at::kFloat));
+}
+
+}  // namespace
+
+std::string first_line(const std::exception& error) {
+  const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
+  std::istringstream lines(torch_error ? torch_error->what_without_backtrace() : error.what());
+  std::string line, last;
+  // Errors of a running graph put the reason last, after "RuntimeError: ".
+  while (std::getline(lines, line)) {
+    if (line.rfind("RuntimeError: ", 0) == 0) return line.substr(14);
+    if (last.empty() && line.find_first_not_of(" \t") != std::string::npos) last = line;
+  }
+  return last;
+}
+
+torch::jit::Module load_torchscript(const fs::path& path, const std::string& device_name) {
+  check_kind(path);
+  try {
+    torch::NoGradGuard no_grad;
+    const at::Device device(device_name);
+    torch::jit::Module module = torch::jit::load(path.string(), device);
+    module.eval();
+    if (device.is_cpu()) {
+      for (const at::Tensor& parameter : module.parameters()) widen(parameter);
+      for (const at::Tensor& buffer : module.buffers()) widen(buffer);
+    }
+    return module;
+  } catch (const std::exception& error) {
+    throw load_error(path, error);
+  }
+}
+
+}  // namespace attnviz

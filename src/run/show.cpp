@@ -1,0 +1,188 @@
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "attnviz/error.h"
+#include "attnviz/file.h"
+#include "attnviz/run.h"
+#include "text/utf8.h"
+
+namespace attnviz {
+namespace {
+
+namespace fs = std::filesystem;
+using Timings = std::vector<std::pair<std::string, double>>;
+
+/// Runs `stage` and notes its time under `name`.
+template <typename Stage>
+auto timed(Timings& timings, const char* name, Stage stage) {
+  const auto start = std::chrono::steady_clock::now();
+  auto result = stage();
+  const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
+  timings.emplace_back(name, time.count());
+  return result;
+}
+
+using Layout = Drawing (*)(const AttentionPatterns&, std::span<const Label>, const std::string&,
+                           const FigureOptions&);
+
+struct FigureKind {
+  Layout layout;
+  const char* name;
+};
+constexpr FigureKind kFigures[] = {{layout_grid, "all_layers_heads"},
+                                   {layout_layer_averages, "avg_per_layer"},
+                                   {layout_last_layer, "last_layer_detailed"}};
+
+std::string joined(const char* name, const std::vector<int>& numbers) {
+  std::string text = numbers.empty() ? "" : std::string("_") + name;
+  for (const int number : numbers) text += "_" + std::to_string(number);
+  return text;
+}
+
+/// `_layer_2_head_0_1` where only those are drawn, so that no picture of all is replaced.
+std::string choice_name(const FigureOptions& options) {
+  return joined("layer", options.layers) + joined("head", options.heads);
+}
+
+/// Fit for a PNG's text chunk or JSON: no byte that is not UTF-8, no NUL.
+std::string printable(const std::string& bytes) {
+  std::string text;
+  for (std::size_t start = 0; start < bytes.size();) {
+    const std::size_t length = text::character_length(bytes, start);
+    text += length == 0 ? "\uFFFD" : bytes[start] == '\0' ? "\u2400" : bytes.substr(start, length);
+    start += std::max<std::size_t>(length, 1);
+  }
+  return text;
+}
+
+std::string numbering(const std::vector<std::int64_t>& n_heads) {
+  std::string text = "layers and heads count from 0, L1H2 is head 2 of layer 1; heads per layer:";
+  for (const std::int64_t n : n_heads) text += " " + std::to_string(n);
+  return text;
+}
+
+/// What a picture or a tensor file says of its origin. No path and no time: the same run gives the
+/// same bytes everywhere.
+std::vector<std::pair<std::string, std::string>> origin(const Shown& shown, const Model& model) {
+  return {{"Software", "attnviz " + version()},
+          {"attnviz:text", printable(shown.text)},
+          {"attnviz:model", printable(model.path().filename().string())},
+          {"attnviz:heads", numbering(shown.n_heads)}};
+}
+
+struct File {
+  fs::path path;
+  std::string bytes;
+};
+
+std::vector<File> draw(const Shown& shown, const AttentionPatterns& patterns,
+                       const std::vector<Label>& labels, const ShowOptions& options,
+                       const std::string& prefix, const Model& model) {
+  const auto texts = origin(shown, model);
+  std::vector<File> files(std::size(kFigures));
+  tbb::parallel_for(std::size_t{0}, files.size(), [&](std::size_t i) {
+    const Drawing drawing = kFigures[i].layout(patterns, labels, shown.text, options.figure);
+    files[i] = {options.out_dir / (prefix + choice_name(options.figure) + "_attention_" +
+                                   kFigures[i].name + ".png"),
+                encode_png(paint(drawing), options.figure.dpi, texts)};
+  });
+  return files;
+}
+
+void remove(const std::vector<fs::path>& files) {
+  std::error_code ignored;
+  for (const fs::path& file : files) fs::remove(file, ignored);
+}
+
+void check_prefix(const std::string& prefix) {
+  if (prefix.empty()) throw UsageError("the prefix of the files is empty");
+  if (prefix.find('/') != std::string::npos) {
+    throw UsageError("the prefix " + prefix + " has a / in it; name the folder with --out-dir");
+  }
+}
+
+}  // namespace
+
+Visualizer::Visualizer(ShowOptions options)
+    : options_(std::move(options)),
+      tokenizer_(timed(load_timings_, "load_vocabulary",
+                       [&] {
+                         return Tokenizer(options_.vocabulary.empty() ? built_in_vocabulary()
+                                                                      : options_.vocabulary);
+                       })),
+      model_(timed(load_timings_, "load_model", [&] {
+        return Model(options_.model.empty() ? built_in_model() : options_.model, options_.capture);
+      })) {}
+
+Shown Visualizer::show(const std::string& text, const std::string& prefix) {
+  check_prefix(prefix);
+  if (text.empty()) throw TextError("the text is empty; give some words to attend to");
+  require_utf8(text);
+  Shown shown;
+  shown.text = text;
+  shown.timings_ms = load_timings_;
+  Timings& timings = shown.timings_ms;
+  shown.ids = timed(timings, "tokenize", [&] { return tokenizer_.encode(text); });
+  if (options_.max_tokens && shown.ids.size() > std::size_t(*options_.max_tokens)) {
+    shown.n_tokens_cut = shown.ids.size() - std::size_t(*options_.max_tokens);
+    shown.ids.resize(std::size_t(*options_.max_tokens));
+    // What is drawn and written down is the text that was attended to; a cut may split a character.
+    shown.text = tokenizer_.decode(shown.ids);
+    shown.text.resize(text::valid_prefix(shown.text));
+  }
+  const std::vector<Label> labels = token_labels(tokenizer_, shown.ids);
+  for (const Label& label : labels) shown.tokens.push_back(plain(label));
+  const AttentionPatterns patterns =
+      timed(timings, "attention", [&] { return check_patterns(model_.capture(shown.ids)); });
+  shown.capture = model_.capture_mode();
+  for (std::int64_t l = 0; l < patterns.n_layers(); ++l) {
+    shown.n_heads.push_back(patterns.n_heads(l));
+  }
+  const std::vector<File> files = timed(
+      timings, "figures", [&] { return draw(shown, patterns, labels, options_, prefix, model_); });
+  try {
+    if (!options_.save_attention.empty()) {
+      save_safetensors(options_.save_attention, patterns, shown.ids, origin(shown, model_));
+      shown.files.push_back(options_.save_attention);
+    }
+    for (const File& file : files) {
+      write_file_atomically(file.path, file.bytes);
+      shown.files.push_back(file.path);
+    }
+  } catch (...) {
+    remove(shown.files);
+    throw;
+  }
+  // The pictures come first in every list.
+  if (!options_.save_attention.empty()) {
+    std::rotate(shown.files.begin(), shown.files.begin() + 1, shown.files.end());
+  }
+  return shown;
+}
+
+Shown visualize_attention(const std::string& text, const std::string& prefix,
+                          const ShowOptions& options) {
+  return Visualizer(options).show(text, prefix);
+}
+
+std::string to_json(const Shown& shown) {
+  nlohmann::ordered_json json;
+  json["attnviz"] = version();
+  json["text"] = shown.text;
+  json["tokens"] = shown.tokens;
+  json["ids"] = shown.ids;
+  json["tokens_cut"] = shown.n_tokens_cut;
+  json["layers"] = shown.n_heads.size();
+  json["heads"] = shown.n_heads;
+  json["capture"] = to_string(shown.capture);
+  json["files"] = nlohmann::json::array();
+  for (const fs::path& file : shown.files) json["files"].push_back(file.string());
+  for (const auto& [stage, time] : shown.timings_ms) json["timings_ms"][stage] = time;
+  // A path may hold bytes that are no UTF-8; JSON cannot.
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace attnviz

@@ -1,0 +1,147 @@
+#include <torch/script.h>
+
+#include <algorithm>
+#include <random>
+
+#include "attnviz/error.h"
+#include "attnviz/file.h"
+#include "attnviz/run.h"
+
+namespace attnviz {
+namespace {
+
+/// Per layer [head], summed over what was added.
+using Sums = std::vector<at::Tensor>;
+
+void add(Sums& sums, std::size_t layer, const at::Tensor& scores) {
+  if (sums.size() <= layer) {
+    sums.push_back(scores);
+  } else {
+    sums[layer] += scores;
+  }
+}
+
+/// None where nothing was added.
+std::optional<BestHead> best(const Sums& sums, double n) {
+  std::optional<BestHead> found;
+  for (std::size_t layer = 0; layer < sums.size(); ++layer) {
+    const auto [score, head] = sums[layer].max(0);
+    if (!found || score.item<double>() / n > found->score) {
+      found = {{int(layer), head.item<int>()}, score.item<double>() / n};
+    }
+  }
+  return found;
+}
+
+std::vector<at::Tensor> patterns_of(torch::jit::Module& gpt, const TokenIds& ids) {
+  const auto output = gpt.get_method("forward_with_attention")({torch::tensor(ids).unsqueeze(0)});
+  std::vector<at::Tensor> layers = output.toTuple()->elements()[1].toTensorVector();
+  for (at::Tensor& layer : layers) layer = layer.squeeze(0);
+  return layers;
+}
+
+/// A block of random tokens that fills the window with its repeats.
+TokenIds repeated_block(std::mt19937_64& random, std::int64_t length, std::int64_t window,
+                        std::int64_t vocabulary_size) {
+  std::uniform_int_distribution<TokenId> token(0, vocabulary_size - 1);
+  TokenIds ids;
+  for (std::int64_t i = 0; i < window; ++i) {
+    ids.push_back(i < length ? token(random) : ids[std::size_t(i - length)]);
+  }
+  return ids;
+}
+
+std::optional<BestHead> measure_induction(torch::jit::Module& gpt, std::int64_t context) {
+  constexpr int kProbes = 16;
+  const std::int64_t vocabulary_size = gpt.attr("token_embedding").toTensor().size(0);
+  std::mt19937_64 random(1);
+  Sums sums;
+  for (int probe = 0; probe < kProbes; ++probe) {
+    const auto length = std::uniform_int_distribution<std::int64_t>(8, context / 2)(random);
+    const TokenIds ids = repeated_block(random, length, context, vocabulary_size);
+    const auto layers = patterns_of(gpt, ids);
+    for (std::size_t l = 0; l < layers.size(); ++l) add(sums, l, induction_score(layers[l], ids));
+  }
+  return best(sums, kProbes);
+}
+
+struct Split {
+  std::vector<TokenIds> train, held_out;
+};
+
+Split read_texts(const TrainRunOptions& options, const Tokenizer& tokenizer) {
+  Split split;
+  std::size_t n_held_out = 0;
+  for (const auto& path : options.texts) {
+    const TokenIds ids = tokenizer.encode(read_file(path));
+    const auto cut = ids.begin() + std::int64_t(double(ids.size()) * (1 - options.held_out));
+    split.train.emplace_back(ids.begin(), cut);
+    split.held_out.emplace_back(cut, ids.end());
+    n_held_out = std::max(n_held_out, split.held_out.back().size());
+    if (cut - ids.begin() <= options.train.context + 1) {
+      throw UsageError(path.string() + " has " + std::to_string(cut - ids.begin()) +
+                       " tokens to train on, no more than one window of " +
+                       std::to_string(options.train.context + 1) + "; use a smaller --context");
+    }
+  }
+  if (n_held_out < 2) throw UsageError("the texts are too short to hold some of them out");
+  return split;
+}
+
+}  // namespace
+
+TrainMeasure measure_gpt(torch::jit::Module& gpt, const std::vector<TokenIds>& texts,
+                         std::int64_t context) {
+  torch::NoGradGuard no_grad;
+  gpt.eval();
+  TrainMeasure measure;
+  measure.held_out_loss = held_out_loss(gpt, texts, context);
+  Sums previous, current, first;
+  double n = 0;
+  for (const TokenIds& text : texts) {
+    const auto end = std::int64_t(text.size());
+    for (std::int64_t start = 0; start + context <= end; start += context, ++n) {
+      const TokenIds ids(text.begin() + start, text.begin() + start + context);
+      const auto layers = patterns_of(gpt, ids);
+      for (std::size_t l = 0; l < layers.size(); ++l) {
+        add(previous, l, previous_token_score(layers[l]));
+        add(current, l, current_token_score(layers[l]));
+        add(first, l, first_token_score(layers[l]));
+      }
+    }
+  }
+  measure.previous_token = best(previous, n);
+  measure.current_token = best(current, n);
+  measure.first_token = best(first, n);
+  measure.induction = measure_induction(gpt, context);
+  return measure;
+}
+
+TrainMeasure run_training(const TrainRunOptions& options,
+                          const std::function<bool(const TrainProgress&)>& on_step,
+                          const std::function<void(const TrainMeasure&)>& on_measure) {
+  check_writable(options.out);
+  const Tokenizer tokenizer(options.vocabulary.empty() ? built_in_vocabulary()
+                                                       : options.vocabulary);
+  const Split split = read_texts(options, tokenizer);
+  GptConfig config = options.gpt;
+  config.vocabulary_size = std::int64_t(tokenizer.size());
+  config.n_positions = std::max(config.n_positions, options.train.context);
+  torch::jit::Module gpt = build_gpt(config, options.train.seed);
+  TrainMeasure measure;
+  const auto measure_and_save = [&](std::int64_t step) {
+    save_half(gpt, options.out);
+    measure = measure_gpt(gpt, split.held_out, options.train.context);
+    measure.step = step;
+    on_measure(measure);
+  };
+  train(gpt, split.train, options.train, [&](const TrainProgress& progress) {
+    const bool goes_on = on_step(progress);
+    const bool is_last = !goes_on || progress.step == progress.steps;
+    if (is_last || progress.step % options.measure_every == 0) measure_and_save(progress.step);
+    return goes_on;
+  });
+  return measure;
+}
+
+}  // namespace attnviz

@@ -1,0 +1,85 @@
+#include <gtest/gtest.h>
+
+#include "figure/fixtures.h"
+#include "figure/geometry.h"
+
+namespace attnviz {
+namespace {
+
+void expect_legible(const Drawing& drawing) {
+  const Box picture{0, 0, static_cast<double>(drawing.width), static_cast<double>(drawing.height)};
+  std::vector<Corners> all;
+  for (const auto& text : drawing.texts) {
+    const auto corners = corners_of(text);
+    ASSERT_TRUE(is_inside(corners, picture)) << name_of(text) << " is cut";
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      ASSERT_FALSE(overlap(corners, all[i]))
+          << name_of(text) << " is over " << name_of(drawing.texts[i]);
+    }
+    for (const auto& map : drawing.heatmaps) {
+      ASSERT_TRUE(is_inside(corners, map.box) || !overlap(corners, corners_of(map.box)))
+          << name_of(text) << " is over the edge of a heatmap";
+    }
+    for (const auto& bar : drawing.colour_bars) {
+      ASSERT_FALSE(overlap(corners, corners_of(bar.box)))
+          << name_of(text) << " is over a colour bar";
+    }
+    all.push_back(corners);
+  }
+}
+
+const std::vector<std::vector<int>> shapes{{1},
+                                           {8, 8, 8, 8, 8, 8},
+                                           {12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12},
+                                           {16, 16},
+                                           {8, 3, 0, 5, 8, 1}};
+
+class Figures : public testing::TestWithParam<int> {};
+
+TEST_P(Figures, texts_neither_overlap_nor_are_cut) {
+  const int n = GetParam();
+  for (const auto& heads : shapes) {
+    const auto patterns = make_light_patterns(heads, n);
+    for (const auto layout : layouts) {
+      SCOPED_TRACE(std::to_string(heads.size()) + " layers, first of " + std::to_string(heads[0]));
+      expect_legible(layout(patterns, make_labels(n), question, {}));
+      expect_legible(layout(patterns, make_odd_labels(n), std::string(3000, 'W'), {}));
+    }
+  }
+}
+
+TEST_P(Figures, the_same_on_all_scales_and_at_other_resolutions) {
+  const int n = GetParam();
+  for (const bool causal : {true, false}) {
+    auto patterns = make_light_patterns({8, 8, 8, 8, 8, 8}, n);
+    patterns.causal = causal;
+    for (const auto layout : layouts) {
+      for (const auto scale : {ColourScale::panel, ColourScale::unit, ColourScale::log}) {
+        expect_legible(layout(patterns, make_labels(n), question, {.scale = scale}));
+      }
+      for (const int dpi : {40, 72, 300}) {
+        expect_legible(layout(patterns, make_odd_labels(n), question,
+                              {.dpi = dpi, .scale = ColourScale::panel}));
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(T, Figures,
+                         testing::Values(1, 2, 5, 11, 14, 15, 19, 20, 29, 30, 64, 100, 257, 1024));
+
+TEST(Legibility, many_layers_or_heads_are_legible_too) {
+  for (const auto& [n_layers, n_heads] :
+       std::vector<std::pair<int, int>>{{48, 40}, {96, 96}, {1, 16}, {1, 64}, {64, 1}}) {
+    SCOPED_TRACE(std::to_string(n_layers) + " x " + std::to_string(n_heads));
+    const auto patterns = make_light_patterns(std::vector<int>(n_layers, n_heads), 11);
+    for (const auto layout : layouts) {
+      for (const auto scale : {ColourScale::figure, ColourScale::panel, ColourScale::log}) {
+        expect_legible(layout(patterns, make_labels(11), question, {.scale = scale}));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace attnviz

@@ -1,0 +1,96 @@
+#include "attnviz/file.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "attnviz/error.h"
+#include "test_models.h"
+
+namespace attnviz {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::ptrdiff_t files_in(const fs::path& folder) {
+  return std::distance(fs::directory_iterator(folder), {});
+}
+
+TEST(ReadFile, GivesEveryByte) {
+  const TemporaryFolder folder;
+  const std::string bytes("a\0\r\n\xff", 5);
+  std::ofstream(folder.path() / "x", std::ios::binary) << bytes;
+  EXPECT_EQ(read_file(folder.path() / "x"), bytes);
+}
+
+TEST(ReadFile, ReadsWhatHasNoSize) {
+  EXPECT_FALSE(read_file("/proc/self/status").empty());
+}
+
+TEST(ReadFile, RefusesWhatIsNoFile) {
+  EXPECT_THROW((void)read_file("/no/such/file"), FileError);
+  EXPECT_THROW((void)read_file("/tmp"), FileError);
+}
+
+TEST(WriteFile, MakesMissingFoldersAndReplaces) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "a" / "b" / "x";
+  write_file_atomically(path, "one");
+  write_file_atomically(path, "two");
+  EXPECT_EQ(read_file(path), "two");
+  EXPECT_EQ(files_in(path.parent_path()), 1);
+}
+
+TEST(WriteFile, KeepsTheOldContentWhenTheWriterFails) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "x";
+  write_file_atomically(path, "old");
+  const auto fail = [](const fs::path& temporary) {
+    std::ofstream(temporary) << "half";
+    throw FileError("no more");
+  };
+  EXPECT_THROW(write_file_atomically(path, fail), FileError);
+  EXPECT_EQ(read_file(path), "old");
+  EXPECT_EQ(files_in(folder.path()), 1);
+}
+
+TEST(WriteFile, KeepsTheOldContentWhenTheDiskIsFull) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "x";
+  write_file_atomically(path, "old");
+  // A limit on the file's size fails as a full disk does: after some bytes, with an error.
+  const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit old_limit{};
+  ::getrlimit(RLIMIT_FSIZE, &old_limit);
+  const rlimit limit{1000, old_limit.rlim_max};
+  ::setrlimit(RLIMIT_FSIZE, &limit);
+  EXPECT_THROW(write_file_atomically(path, std::string(5000, 'x')), FileError);
+  ::setrlimit(RLIMIT_FSIZE, &old_limit);
+  std::signal(SIGXFSZ, old_handler);
+  EXPECT_EQ(read_file(path), "old");
+  EXPECT_EQ(files_in(folder.path()), 1);
+}
+
+TEST(CheckWritable, ChangesNothing) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder.path() / "x", "old");
+  check_writable(folder.path() / "x");
+  check_writable(folder.path() / "y");
+  EXPECT_EQ(read_file(folder.path() / "x"), "old");
+  EXPECT_EQ(files_in(folder.path()), 1);
+  EXPECT_THROW(check_writable(folder.path()), FileError);
+  EXPECT_THROW(check_writable(folder.path() / "x" / "y"), FileError);
+}
+
+TEST(WriteFile, RefusesAFolderAndAFileAsAFolder) {
+  const TemporaryFolder folder;
+  EXPECT_THROW(write_file_atomically(folder.path(), "x"), FileError);
+  write_file_atomically(folder.path() / "file", "x");
+  EXPECT_THROW(write_file_atomically(folder.path() / "file" / "y", "x"), FileError);
+}
+
+}  // namespace
+}  // namespace attnviz
