@@ -1,12 +1,14 @@
 # Data flows one way: no room of src/ includes a header of a later room.
 # Usage: cmake -D SOURCE=... -P architecture_test.cmake
-set(rooms file text model attention figure run cli)
+set(rooms file text checkpoint model attention figure run cli)
 # What each public header is for; a room may use those of its own and of earlier rooms.
 set(header_room_error file)
 set(header_room_file file)
 set(header_room_text text)
 set(header_room_patterns attention)
+set(header_room_checkpoint checkpoint)
 set(header_room_model model)
+set(header_room_import model)
 set(header_room_gpt model)
 set(header_room_train model)
 set(header_room_attention attention)
@@ -18,7 +20,7 @@ set(checked 0)
 foreach(room ${rooms})
   list(FIND rooms ${room} place)
   file(GLOB_RECURSE sources ${SOURCE}/src/${room}/*.cpp ${SOURCE}/src/${room}/*.h)
-  foreach(header error file text patterns model gpt train attention figure run)
+  foreach(header error file text checkpoint patterns model gpt import train attention figure run)
     if(header_room_${header} STREQUAL room)
       list(APPEND sources ${SOURCE}/include/attnviz/${header}.h)
     endif()
@@ -49,7 +51,7 @@ if(checked EQUAL 0)
   message(SEND_ERROR "no includes found below ${SOURCE}/src")
 endif()
 # One room owns each foreign library.
-foreach(pair "CLI/=cli" "spdlog/=cli" "opencv2/=figure" "png.h=figure" "pcre2.h=text" "tbb/=run"
+foreach(pair "openssl/=file" "CLI/=cli" "spdlog/=cli" "opencv2/=figure" "png.h=figure" "pcre2.h=text" "tbb/=run"
     "ft2build=figure" "fontconfig/=figure")
   string(REGEX REPLACE "=.*" "" foreign "${pair}")
   string(REGEX REPLACE ".*=" "" owner "${pair}")

@@ -27,10 +27,7 @@ class TemporaryFolder {
 };
 
 inline GptConfig tiny_gpt() {
-  GptConfig config;
-  config.n_layers = 2;
-  config.n_heads = 4;
-  config.d_model = 16;
+  GptConfig config = trainable_gpt(2, 4, 16);
   config.vocabulary_size = 40;
   config.n_positions = 32;
   return config;

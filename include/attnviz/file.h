@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -9,6 +10,12 @@ namespace attnviz {
 
 /// The whole file, byte for byte. Throws FileError (missing, a folder, unreadable).
 [[nodiscard]] std::string read_file(const std::filesystem::path& path);
+
+/// The first `n` bytes, or all where the file has fewer. Throws FileError as read_file does.
+[[nodiscard]] std::string read_file_start(const std::filesystem::path& path, std::size_t n);
+
+/// SHA-256 of its bytes, 64 hexadecimal digits, as sha256sum prints it. Throws FileError.
+[[nodiscard]] std::string sha256_of_file(const std::filesystem::path& path);
 
 /// Writes `bytes` beside `path` under a temporary name, flushes it to disk and renames it, so that
 /// `path` holds the old content or all of the new. Makes missing folders.

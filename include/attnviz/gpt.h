@@ -1,7 +1,14 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 // Declared here, not included: LibTorch's headers cost seconds in every file that sees them.
 // Include torch/script.h to use the functions below.
@@ -11,37 +18,79 @@ struct Module;
 
 namespace attnviz {
 
-/// The GPT that attnviz itself makes: decoder-only, pre-norm, exact (erf) GELU, fixed sinusoidal
-/// positions, embeddings scaled by sqrt(d_model), lm_head tied to the token embedding.
+/// The GPT that attnviz itself makes: decoder-only, pre-norm. `train` makes it from nothing,
+/// `import` from a checkpoint of another program.
 struct GptConfig {
-  std::int64_t n_layers = 6;
-  std::int64_t n_heads = 8;
-  std::int64_t d_model = 128;  ///< a multiple of n_heads, and even
+  std::vector<std::int64_t> n_heads = std::vector<std::int64_t>(6, 8);  ///< of each layer
+  std::int64_t d_model = 128;
+  std::int64_t d_head = 16;  ///< of every head; a layer's heads together need not be d_model wide
+  std::int64_t d_feed_forward = 512;
   std::int64_t vocabulary_size = 50257;
   std::int64_t n_positions = 1024;
+  bool learned_positions = false;  ///< else fixed: the sinusoids, or whatever was imported
+  double embedding_scale = 1;      ///< what token embeddings are multiplied with
+  bool exact_gelu = true;          ///< by erf; else the tanh approximation
+  bool qkv_bias = false, output_bias = true, feed_forward_bias = true, norm_bias = true;
+  bool tied_lm_head = true;    ///< lm_head is the token embedding
+  bool shared_layers = false;  ///< one set of weights serves all layers
+  double norm_epsilon = 1e-5;
   double dropout = 0.1;  ///< on embeddings, patterns and both outputs of a block, in training only
 
-  [[nodiscard]] std::int64_t d_head() const { return d_model / n_heads; }
-  [[nodiscard]] std::int64_t d_feed_forward() const { return 4 * d_model; }
+  [[nodiscard]] std::int64_t n_layers() const { return static_cast<std::int64_t>(n_heads.size()); }
+  /// Sets of block weights: one where layers share theirs.
+  [[nodiscard]] std::int64_t n_blocks() const { return shared_layers ? 1 : n_layers(); }
+  bool operator==(const GptConfig&) const = default;
 };
 
-/// A TorchScript module with random weights (normal, from `seed`), float32, in training mode.
+/// The configuration that `train` uses: equal layers, d_head = d_model / n_heads, a feed-forward
+/// part of 4 * d_model, embeddings scaled by sqrt(d_model). Throws UsageError where n_heads does
+/// not divide d_model.
+[[nodiscard]] GptConfig trainable_gpt(std::int64_t n_layers, std::int64_t n_heads,
+                                      std::int64_t d_model);
+
+/// Names a parameter and its shape, wants its values: float32.
+using WeightSource =
+    std::function<at::Tensor(const std::string& name, const std::vector<std::int64_t>& shape)>;
+
+/// A TorchScript module with the weights that `weights` gives, in training mode.
 ///
-/// Parameters (V = vocabulary_size, d = d_model):
-///   token_embedding [V, d]; norm_weight, norm_bias [d]; position_encoding [n_positions, d]
-///   (buffer); and for each layer l, under block_l: norm1_*, norm2_* [d]; w_q, w_k, w_v [d, d]
-///   (head h owns rows h * d_head ...) without bias; w_o [d, d] (head h owns the columns of the
-///   same range), b_o [d]; w_up [4d, d], b_up [4d]; w_down [d, 4d], b_down [d].
+/// Parameters (V = vocabulary_size, d = d_model, a = heads of the layer * d_head, f =
+/// d_feed_forward; those in brackets only where the configuration has them):
+///   token_embedding [V, d]; position_encoding [n_positions, d] (a buffer where it is fixed);
+///   norm_weight, (norm_bias) [d]; (lm_head [V, d]); and for each layer l, under block_l:
+///   norm1_weight, (norm1_bias), norm2_weight, (norm2_bias) [d]; w_q, w_k, w_v [a, d] (head h owns
+///   rows h * d_head ...), (b_q, b_k, b_v [a]); w_o [d, a] (head h owns the columns of the same
+///   range), (b_o [d]); w_up [f, d], (b_up [f]); w_down [d, f], (b_down [d]).
+///   Where layers share their weights there is block_0 alone.
 /// Methods (input_ids: [batch, T] int64, T <= n_positions):
 ///   forward(input_ids) -> logits [batch, T, V]
 ///   forward_with_attention(input_ids) -> (logits, patterns: one [batch, head, query, key] a layer)
 ///   hidden(input_ids) -> [batch, T, d], what the logits are a linear map of
 ///
-/// Throws UsageError for a configuration that cannot be built.
+/// Throws UsageError for a configuration that cannot be built, and what `weights` throws.
+[[nodiscard]] torch::jit::Module build_gpt(const GptConfig& config, const WeightSource& weights);
+
+/// The same with random weights, normal, from `seed`.
 [[nodiscard]] torch::jit::Module build_gpt(const GptConfig& config, std::uint64_t seed);
 
-/// Saves `module` in evaluation mode with its floating tensors in half precision, atomically;
-/// the module itself is left as it was. Throws FileError.
-void save_half(const torch::jit::Module& module, const std::filesystem::path& path);
+/// Where a model comes from: name, value.
+using Provenance = std::vector<std::pair<std::string, std::string>>;
+
+/// What an archive says of the GPT in it; kept in its extra file `attnviz.json`.
+struct GptRecord {
+  GptConfig config;
+  Provenance provenance;
+};
+
+enum class Precision { single, half };
+
+/// Saves `module` in evaluation mode, its floating tensors in that precision, with `record`,
+/// atomically; the module itself is left as it was. Throws FileError.
+void save_gpt(const torch::jit::Module& module, const GptRecord& record,
+              const std::filesystem::path& path, Precision precision);
+
+/// None for an archive that attnviz did not make. Throws FileError (missing, unreadable) and
+/// ModelError for a record that is damaged or of a later version.
+[[nodiscard]] std::optional<GptRecord> read_gpt_record(const std::filesystem::path& path);
 
 }  // namespace attnviz

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "attnviz/gpt.h"
 #include "attnviz/text.h"
 
 namespace attnviz {
@@ -23,6 +24,18 @@ enum class CaptureMode {
 struct ModelOptions {
   CaptureMode capture = CaptureMode::automatic;
   std::string device = "cpu";  ///< as LibTorch writes it: cpu, cuda, cuda:1
+};
+
+/// What a model is. Sizes are none where the model does not show them.
+struct ModelInfo {
+  std::vector<std::int64_t> n_heads;  ///< of each layer
+  CaptureMode capture = CaptureMode::automatic;
+  std::optional<std::int64_t> vocabulary_size, n_positions, d_model;
+  /// Sets of query and key weights: fewer than layers where layers share theirs.
+  std::optional<std::int64_t> n_weight_sets;
+  std::int64_t n_parameters = 0;
+  std::uintmax_t file_size = 0;     ///< bytes
+  std::optional<GptRecord> record;  ///< of a model that attnviz made
 };
 
 /// A TorchScript GPT in evaluation mode; half and bfloat16 weights become float32 on the CPU.
@@ -44,6 +57,13 @@ class Model {
   /// Throws ModelError: no attention found (says what was found), an id beyond the vocabulary, more
   /// ids than positions, or whatever the model itself fails with. TextError when ids is empty.
   [[nodiscard]] std::vector<at::Tensor> capture(const TokenIds& ids);
+
+  /// What the model predicts after each of `ids`: [T, vocabulary] float32 on the CPU, before any
+  /// softmax. Throws as capture does, and ModelError where it returns no such tensor.
+  [[nodiscard]] at::Tensor logits(const TokenIds& ids);
+
+  /// Captures the attention of two tokens to see layers and heads. Throws as capture does.
+  [[nodiscard]] ModelInfo info();
 
   /// The way that was taken; automatic before the first capture.
   [[nodiscard]] CaptureMode capture_mode() const;

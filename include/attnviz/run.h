@@ -11,6 +11,7 @@
 #include "attnviz/attention.h"
 #include "attnviz/figure.h"
 #include "attnviz/gpt.h"
+#include "attnviz/import.h"
 #include "attnviz/model.h"
 #include "attnviz/text.h"
 #include "attnviz/train.h"
@@ -37,7 +38,9 @@ struct ShowOptions {
   ModelOptions capture;
   std::optional<std::int64_t> max_tokens;  ///< at least 1; longer texts are cut there
   FigureOptions figure;
-  std::filesystem::path save_attention;  ///< a safetensors file; empty: none
+  /// A safetensors file with layer_0, layer_1 ... [head, query, key] F32 and the ids as `ids` I64,
+  /// and where they come from in its metadata; empty: none.
+  std::filesystem::path save_attention;
 };
 
 /// What was made of one text.
@@ -80,17 +83,11 @@ Shown visualize_attention(const std::string& text, const std::string& prefix,
 /// out), layers, heads (of each layer), capture, files, timings_ms (by stage).
 [[nodiscard]] std::string to_json(const Shown& shown);
 
-/// Writes the patterns as layer_0, layer_1 ... [head, query, key] F32 and the ids as `ids` I64, in
-/// the safetensors format, with `metadata` in its header. Throws FileError.
-void save_safetensors(const std::filesystem::path& path, const AttentionPatterns& patterns,
-                      const TokenIds& ids,
-                      const std::vector<std::pair<std::string, std::string>>& metadata);
-
 struct TrainRunOptions {
   std::vector<std::filesystem::path> texts;
   std::filesystem::path out;
   std::filesystem::path vocabulary;  ///< empty: built_in_vocabulary()
-  GptConfig gpt;  ///< its vocabulary is that of the tokenizer, its positions are at least a context
+  std::int64_t n_layers = 6, n_heads = 8, d_model = 128;
   TrainOptions train;
   double held_out = 0.05;            ///< share at the end of every text that is never trained on
   std::int64_t measure_every = 500;  ///< steps; each time the model is saved, too
@@ -112,9 +109,9 @@ struct TrainMeasure {
   std::optional<BestHead> induction;
 };
 
-/// Tokenizes `texts`, trains a model from nothing and saves it before every measure and at the end,
-/// also when on_step stops it; until then an older file at `out` is left as it is.
-/// Throws what its parts throw; whether `out` can be written is tried before any work.
+/// Tokenizes `texts`, trains a model from nothing and saves it, in half precision, before every
+/// measure and at the end, also when on_step stops it; until then an older file at `out` is left as
+/// it is. Throws what its parts throw; whether `out` can be written is tried before any work.
 TrainMeasure run_training(const TrainRunOptions& options,
                           const std::function<bool(const TrainProgress&)>& on_step,
                           const std::function<void(const TrainMeasure&)>& on_measure);
@@ -122,5 +119,39 @@ TrainMeasure run_training(const TrainRunOptions& options,
 /// The measures of any model made by build_gpt, on texts of at least `context` tokens.
 [[nodiscard]] TrainMeasure measure_gpt(torch::jit::Module& gpt, const std::vector<TokenIds>& texts,
                                        std::int64_t context);
+
+struct ImportRunOptions {
+  std::filesystem::path checkpoint;
+  std::filesystem::path out;
+  ImportOptions import;
+  Precision precision = Precision::single;
+};
+
+/// Imports a checkpoint and saves it as a model. Throws what import_gpt and save_gpt throw; whether
+/// `out` can be written is tried before any work.
+ImportedGpt run_import(const ImportRunOptions& options);
+
+struct Prediction {
+  TokenId id = 0;
+  std::string token;       ///< as it is labelled in the figures
+  double probability = 0;  ///< of coming next
+};
+
+/// What a model makes of a text, for a person to see whether it is alive.
+struct Predictions {
+  std::vector<Prediction> next;  ///< the most probable ones after the text, best first
+  std::int64_t n_predicted = 0;  ///< tokens of the text after its first
+  double loss = 0;               ///< nats per predicted token; 0 where there is none
+  double chance_loss = 0;        ///< ln of the vocabulary's size: of a model that knows nothing
+};
+
+/// Throws what Model::logits and Tokenizer::encode throw, and TextError for an empty text.
+[[nodiscard]] Predictions predict(Model& model, const Tokenizer& tokenizer, const std::string& text,
+                                  std::size_t n_next = 5);
+
+/// One JSON object: file, file_bytes, made_by_attnviz, layers, heads (of each layer), d_model,
+/// parameters, positions, vocabulary, weight_sets, capture; and where attnviz made it provenance.
+/// What the model does not show is null.
+[[nodiscard]] std::string to_json(const ModelInfo& info, const std::filesystem::path& path);
 
 }  // namespace attnviz

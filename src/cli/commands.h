@@ -21,12 +21,16 @@ struct Command {
 };
 
 std::function<int()> set_up_show(CLI::App& app);
+std::function<int()> set_up_info(CLI::App& app);
+std::function<int()> set_up_import(CLI::App& app);
 std::function<int()> set_up_train(CLI::App& app);
 
 /// The first is what runs when no subcommand is named.
 inline const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
       {"show", "draw a text's attention; `attnviz TEXT` for short", set_up_show},
+      {"info", "say what a model is", set_up_info},
+      {"import", "make a model of a checkpoint: .pth, .bin, .safetensors", set_up_import},
       {"train", "train a small GPT from nothing on text files", set_up_train},
   };
   return table;

@@ -120,9 +120,9 @@ std::function<int()> set_up_train(CLI::App& app) {
       ->required()
       ->check(not_empty())
       ->option_text("MODEL.pt");
-  number("--layers", options->gpt.n_layers, "layers");
-  number("--heads", options->gpt.n_heads, "heads in each layer");
-  number("--d-model", options->gpt.d_model, "width of the residual stream");
+  number("--layers", options->n_layers, "layers");
+  number("--heads", options->n_heads, "heads in each layer");
+  number("--d-model", options->d_model, "width of the residual stream");
   number("--context", options->train.context, "tokens in a window of text");
   number("--steps", options->train.steps, "optimizer steps");
   number("--batch-tokens", options->train.batch_tokens, "tokens in a step");

@@ -81,7 +81,10 @@ void write_all(const fs::path& temporary, std::string_view bytes, const fs::path
 
 }  // namespace
 
-std::string read_file(const fs::path& path) {
+namespace {
+
+/// For a folder and for what cannot be opened the error is the system's own word.
+std::ifstream open_file(const fs::path& path) {
   std::error_code error;
   if (fs::is_directory(path, error)) {
     throw FileError("cannot read " + path.string() + ": it is a folder");
@@ -89,13 +92,30 @@ std::string read_file(const fs::path& path) {
   errno = 0;
   std::ifstream in(path, std::ios::binary);
   if (!in) throw system_error("cannot read", path, errno);
+  return in;
+}
+
+}  // namespace
+
+std::string read_file(const fs::path& path) {
+  std::ifstream in = open_file(path);
   // The size is only a hint: a pipe has none, and a file may grow.
+  std::error_code error;
   const std::uintmax_t size = fs::file_size(path, error);
   std::string bytes(error ? 0 : size, '\0');
   in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   bytes.resize(static_cast<std::size_t>(in.gcount()));
   if (in) bytes.append(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
   if (in.bad()) throw system_error("cannot read", path, errno);
+  return bytes;
+}
+
+std::string read_file_start(const fs::path& path, std::size_t n) {
+  std::ifstream in = open_file(path);
+  std::string bytes(n, '\0');
+  in.read(bytes.data(), static_cast<std::streamsize>(n));
+  if (in.bad()) throw system_error("cannot read", path, errno);
+  bytes.resize(static_cast<std::size_t>(in.gcount()));
   return bytes;
 }
 

@@ -10,7 +10,6 @@
 
 #include "attnviz/error.h"
 #include "model/fused_attention.h"
-#include "model/graph_limits.h"
 
 namespace attnviz {
 namespace {
@@ -114,9 +113,7 @@ AttentionGraph cut_attention_graph(const Module& module, const std::string& meth
   open_fused_attention(graph);
   make_outputs(graph);
   torch::jit::EliminateDeadCode(graph);
-  AttentionGraph attention{graph, {}, {}};
-  find_limits(*graph, module, attention.vocabulary_size, attention.n_positions);
-  return attention;
+  return {graph, find_facts(*graph, module)};
 }
 
 void keep_outputs(AttentionGraph& attention, const std::vector<std::size_t>& keep) {

@@ -3,9 +3,10 @@
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/ir/ir.h>
 
-#include <optional>
 #include <string>
 #include <vector>
+
+#include "model/graph_facts.h"
 
 namespace attnviz {
 
@@ -14,10 +15,7 @@ namespace attnviz {
 /// vocabulary projection, the last layer's tail) is gone.
 struct AttentionGraph {
   std::shared_ptr<torch::jit::Graph> graph;
-  /// Rows of the table that the input ids are looked up in.
-  std::optional<std::int64_t> vocabulary_size;
-  /// The smallest size of a constant tensor that is looked up or sliced by position.
-  std::optional<std::int64_t> n_positions;
+  GraphFacts facts;
 };
 
 /// Throws ModelError where `method` wants more than one argument, or where a softmax cannot be

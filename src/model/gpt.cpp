@@ -3,52 +3,48 @@
 #include <torch/script.h>
 
 #include <cmath>
-#include <sstream>
 #include <string>
 
 #include "attnviz/error.h"
-#include "attnviz/file.h"
 
 namespace attnviz {
 namespace {
 
 using torch::jit::Module;
 
-// B = batch, T = tokens, H = heads, D = d_head, d = d_model.
+// B = batch, T = tokens, H = heads, D = d_head, d = d_model. Names in @ stand for a parameter, or
+// for None where the model has no such bias.
 constexpr char kBlock[] = R"(
 def forward_with_attention(self, x):
     # type: (Tensor) -> Tuple[Tensor, Tensor]
-    h = torch.layer_norm(x, [x.size(2)], self.norm1_weight, self.norm1_bias)
+    h = torch.layer_norm(x, [x.size(2)], self.norm1_weight, @norm1_bias@, self.norm_epsilon)
     shape = [x.size(0), x.size(1), self.n_heads, self.d_head]
-    q = torch.linear(h, self.w_q).view(shape).transpose(1, 2)                     # [B, H, T, D]
-    k = torch.linear(h, self.w_k).view(shape).transpose(1, 2)
-    v = torch.linear(h, self.w_v).view(shape).transpose(1, 2)
+    q = torch.linear(h, self.w_q, @b_q@).view(shape).transpose(1, 2)              # [B, H, T, D]
+    k = torch.linear(h, self.w_k, @b_k@).view(shape).transpose(1, 2)
+    v = torch.linear(h, self.w_v, @b_v@).view(shape).transpose(1, 2)
     scores = torch.matmul(q, k.transpose(2, 3)) / float(self.d_head) ** 0.5       # [B, H, T, T]
     position = torch.arange(x.size(1), device=x.device)
     future = position.unsqueeze(0) > position.unsqueeze(1)
     pattern = torch.softmax(scores.masked_fill(future, -float('inf')), 3)
     mixed = torch.matmul(torch.dropout(pattern, self.dropout, self.training), v)
-    mixed = mixed.transpose(1, 2).reshape([x.size(0), x.size(1), -1])             # [B, T, d]
-    x = x + torch.dropout(torch.linear(mixed, self.w_o, self.b_o), self.dropout, self.training)
-    h = torch.layer_norm(x, [x.size(2)], self.norm2_weight, self.norm2_bias)
-    h = torch.linear(torch.gelu(torch.linear(h, self.w_up, self.b_up)), self.w_down, self.b_down)
+    mixed = mixed.transpose(1, 2).reshape([x.size(0), x.size(1), self.n_heads * self.d_head])
+    h = torch.linear(mixed, self.w_o, @b_o@)                                      # [B, T, d]
+    x = x + torch.dropout(h, self.dropout, self.training)
+    h = torch.layer_norm(x, [x.size(2)], self.norm2_weight, @norm2_bias@, self.norm_epsilon)
+    h = torch.gelu(torch.linear(h, self.w_up, @b_up@), approximate='@gelu@')
+    h = torch.linear(h, self.w_down, @b_down@)
     return x + torch.dropout(h, self.dropout, self.training), pattern
 )";
 
-std::string top_source(std::int64_t n_layers) {
-  std::string source = R"(
+constexpr char kTop[] = R"(
 def run_blocks(self, input_ids):
     # type: (Tensor) -> Tuple[Tensor, List[Tensor]]
     patterns : List[Tensor] = []
     x = torch.embedding(self.token_embedding, input_ids) * self.embedding_scale
     x = torch.dropout(x + self.position_encoding[:input_ids.size(1)], self.dropout, self.training)
-)";
-  for (std::int64_t layer = 0; layer < n_layers; ++layer) {
-    source += "    x, pattern = self.block_" + std::to_string(layer) +
-              ".forward_with_attention(x)\n    patterns.append(pattern)\n";
-  }
-  return source + R"(
-    return torch.layer_norm(x, [x.size(2)], self.norm_weight, self.norm_bias), patterns
+@blocks@
+    x = torch.layer_norm(x, [x.size(2)], self.norm_weight, @norm_bias@, self.norm_epsilon)
+    return x, patterns
 
 def hidden(self, input_ids):
     # type: (Tensor) -> Tensor
@@ -57,12 +53,50 @@ def hidden(self, input_ids):
 def forward_with_attention(self, input_ids):
     # type: (Tensor) -> Tuple[Tensor, List[Tensor]]
     x, patterns = self.run_blocks(input_ids)
-    return torch.linear(x, self.token_embedding), patterns
+    return torch.linear(x, @lm_head@), patterns
 
 def forward(self, input_ids):
     # type: (Tensor) -> Tensor
-    return torch.linear(self.hidden(input_ids), self.token_embedding)
+    return torch.linear(self.hidden(input_ids), @lm_head@)
 )";
+
+void replace(std::string& source, const std::string& mark, const std::string& text) {
+  const std::string marked = "@" + mark + "@";
+  for (std::size_t at; (at = source.find(marked)) != std::string::npos;) {
+    source.replace(at, marked.size(), text);
+  }
+}
+
+void replace_bias(std::string& source, const std::string& name, bool is_there) {
+  replace(source, name, is_there ? "self." + name : "None");
+}
+
+std::string block_source(const GptConfig& config) {
+  std::string source = kBlock;
+  for (const char* name : {"norm1_bias", "norm2_bias"}) {
+    replace_bias(source, name, config.norm_bias);
+  }
+  for (const char* name : {"b_q", "b_k", "b_v"}) replace_bias(source, name, config.qkv_bias);
+  replace_bias(source, "b_o", config.output_bias);
+  for (const char* name : {"b_up", "b_down"}) {
+    replace_bias(source, name, config.feed_forward_bias);
+  }
+  replace(source, "gelu", config.exact_gelu ? "none" : "tanh");
+  return source;
+}
+
+std::string top_source(const GptConfig& config) {
+  std::string blocks;
+  for (std::int64_t layer = 0; layer < config.n_layers(); ++layer) {
+    const std::string block = std::to_string(config.shared_layers ? 0 : layer);
+    blocks += "    x, pattern = self.block_" + block +
+              ".forward_with_attention(x)\n    patterns.append(pattern)\n";
+  }
+  std::string source = kTop;
+  replace(source, "blocks", blocks);
+  replace_bias(source, "norm_bias", config.norm_bias);
+  replace(source, "lm_head", config.tied_lm_head ? "self.token_embedding" : "self.lm_head");
+  return source;
 }
 
 /// The sinusoids of Vaswani et al. 2017, section 3.5: even columns sine, odd ones cosine.
@@ -71,110 +105,156 @@ at::Tensor sinusoids(std::int64_t n_positions, std::int64_t d_model) {
   const at::Tensor rate =
       torch::exp(torch::arange(0, d_model, 2, torch::kFloat) * (-std::log(10000.0) / d_model));
   return torch::stack({torch::sin(position * rate), torch::cos(position * rate)}, 2)
-      .reshape({n_positions, d_model});
+      .reshape({n_positions, -1})
+      .narrow(1, 0, d_model);
 }
 
-class Weights {
+/// Normal weights from a seed, of a size that keeps what flows through them at about one.
+class RandomWeights {
  public:
-  explicit Weights(std::uint64_t seed) : generator_(at::detail::createCPUGenerator(seed)) {}
+  RandomWeights(const GptConfig& config, std::uint64_t seed)
+      : config_(config), generator_(at::detail::createCPUGenerator(seed)) {}
 
-  at::Tensor normal(std::int64_t rows, std::int64_t columns, double deviation) {
-    return torch::normal(0.0, deviation, {rows, columns}, generator_);
+  at::Tensor operator()(const std::string& name, const std::vector<std::int64_t>& shape) {
+    const std::string own = name.substr(name.find('.') + 1);
+    if (shape.size() == 1) {
+      const bool is_norm = own.find("weight") != std::string::npos;
+      return is_norm ? torch::ones(shape) : torch::zeros(shape);
+    }
+    if (own == "token_embedding") return embedding(shape);
+    if (own == "position_encoding" && !config_.learned_positions) {
+      return sinusoids(shape[0], shape[1]);
+    }
+    double deviation = 1.0 / std::sqrt(static_cast<double>(shape[1]));
+    // The 2 * n_layers outputs that are added up in the residual stream start small (GPT-2).
+    if (own == "w_o" || own == "w_down") deviation /= std::sqrt(2.0 * double(config_.n_layers()));
+    return normal(shape, deviation);
   }
 
  private:
+  at::Tensor normal(const std::vector<std::int64_t>& shape, double deviation) {
+    return torch::normal(0.0, deviation, shape, generator_);
+  }
+
+  /// Times sqrt(d_model) the embeddings have the size of the sinusoids they are added to. The first
+  /// half of the columns, where the sinusoids are fast enough to tell near positions apart, starts
+  /// empty: attention to the previous token has to read positions there, and tokens would be noise.
+  at::Tensor embedding(const std::vector<std::int64_t>& shape) {
+    at::Tensor all = normal(shape, 1.0 / std::sqrt(static_cast<double>(shape[1])));
+    if (!config_.learned_positions) all.narrow(1, 0, shape[1] / 2).zero_();
+    return all;
+  }
+
+  const GptConfig& config_;
   at::Generator generator_;
 };
 
-void add(Module& module, const std::string& name, const at::Tensor& weight) {
-  module.register_parameter(name, weight, /*is_buffer=*/false);
+/// Registers parameters of `module`, whose names begin with `prefix` for the weights' source.
+class Adder {
+ public:
+  Adder(Module& module, std::string prefix, const WeightSource& weights)
+      : module_(module), prefix_(std::move(prefix)), weights_(weights) {}
+
+  void add(const std::string& name, const std::vector<std::int64_t>& shape,
+           bool is_buffer = false) {
+    const at::Tensor values = weights_(prefix_ + name, shape);
+    module_.register_parameter(name, values, is_buffer);
+    if (!is_buffer) values.set_requires_grad(true);
+  }
+  void add_if(bool is_there, const std::string& name, const std::vector<std::int64_t>& shape) {
+    if (is_there) add(name, shape);
+  }
+
+ private:
+  Module& module_;
+  std::string prefix_;
+  const WeightSource& weights_;
+};
+
+/// What both the whole and its blocks have.
+void add_attributes(Module& module, const GptConfig& config) {
+  module.register_attribute("training", c10::BoolType::get(), true);
+  module.register_attribute("dropout", c10::FloatType::get(), config.dropout);
+  module.register_attribute("norm_epsilon", c10::FloatType::get(), config.norm_epsilon);
 }
 
-void add_norm(Module& module, const std::string& name, std::int64_t d_model) {
-  add(module, name + "_weight", torch::ones({d_model}));
-  add(module, name + "_bias", torch::zeros({d_model}));
-}
-
-/// Times sqrt(d_model) the embeddings have the size of the sinusoids they are added to. The first
-/// half of the columns, where the sinusoids are fast enough to tell near positions apart, starts
-/// empty: attention to the previous token has to read positions there, and tokens would be noise.
-at::Tensor first_embedding(const GptConfig& config, Weights& weights) {
-  const double deviation = 1.0 / std::sqrt(static_cast<double>(config.d_model));
-  at::Tensor embedding = weights.normal(config.vocabulary_size, config.d_model, deviation);
-  embedding.narrow(1, 0, config.d_model / 2).zero_();
-  return embedding;
-}
-
-Module build_block(const GptConfig& config, Weights& weights) {
-  const std::int64_t d = config.d_model;
-  const std::int64_t d_ff = config.d_feed_forward();
-  const double in = 1.0 / std::sqrt(static_cast<double>(d));
-  // The 2 * n_layers outputs that are added up in the residual stream start small (GPT-2).
-  const double out = 1.0 / std::sqrt(2.0 * static_cast<double>(config.n_layers));
+Module build_block(const GptConfig& config, std::int64_t layer, const WeightSource& weights) {
+  const std::int64_t d = config.d_model, f = config.d_feed_forward;
+  const std::int64_t n_heads = config.n_heads[std::size_t(layer)], a = n_heads * config.d_head;
   Module block("attnviz.Block");
-  block.register_attribute("training", c10::BoolType::get(), true);
-  block.register_attribute("n_heads", c10::IntType::get(), config.n_heads);
-  block.register_attribute("d_head", c10::IntType::get(), config.d_head());
-  block.register_attribute("dropout", c10::FloatType::get(), config.dropout);
-  add_norm(block, "norm1", d);
-  for (const char* name : {"w_q", "w_k", "w_v"}) add(block, name, weights.normal(d, d, in));
-  add(block, "w_o", weights.normal(d, d, in * out));
-  add(block, "b_o", torch::zeros({d}));
-  add_norm(block, "norm2", d);
-  add(block, "w_up", weights.normal(d_ff, d, in));
-  add(block, "b_up", torch::zeros({d_ff}));
-  add(block, "w_down", weights.normal(d, d_ff, out / std::sqrt(static_cast<double>(d_ff))));
-  add(block, "b_down", torch::zeros({d}));
-  block.define(kBlock);
+  add_attributes(block, config);
+  block.register_attribute("n_heads", c10::IntType::get(), n_heads);
+  block.register_attribute("d_head", c10::IntType::get(), config.d_head);
+  Adder to(block, "block_" + std::to_string(layer) + ".", weights);
+  to.add("norm1_weight", {d});
+  to.add_if(config.norm_bias, "norm1_bias", {d});
+  for (const char* name : {"w_q", "w_k", "w_v"}) to.add(name, {a, d});
+  for (const char* name : {"b_q", "b_k", "b_v"}) to.add_if(config.qkv_bias, name, {a});
+  to.add("w_o", {d, a});
+  to.add_if(config.output_bias, "b_o", {d});
+  to.add("norm2_weight", {d});
+  to.add_if(config.norm_bias, "norm2_bias", {d});
+  to.add("w_up", {f, d});
+  to.add_if(config.feed_forward_bias, "b_up", {f});
+  to.add("w_down", {d, f});
+  to.add_if(config.feed_forward_bias, "b_down", {d});
+  block.define(block_source(config));
   return block;
 }
 
 void check(const GptConfig& config) {
-  if (config.n_layers < 1 || config.n_heads < 1 || config.d_model < 2 ||
-      config.vocabulary_size < 1 || config.n_positions < 1) {
-    throw UsageError("a GPT needs at least one layer, head, position and token");
-  }
-  if (config.d_model % config.n_heads != 0 || config.d_model % 2 != 0) {
-    throw UsageError("d_model " + std::to_string(config.d_model) +
-                     " must be even and a multiple of the " + std::to_string(config.n_heads) +
-                     " heads");
+  const auto require = [](bool holds, const char* what) {
+    if (!holds) throw UsageError(what);
+  };
+  require(config.n_layers() >= 1 && config.d_model >= 1 && config.d_head >= 1 &&
+              config.d_feed_forward >= 1 && config.vocabulary_size >= 1 && config.n_positions >= 1,
+          "a GPT needs at least one layer, position and token, and widths of at least 1");
+  for (const std::int64_t n : config.n_heads) {
+    require(n >= 0, "a layer cannot have fewer than no heads");
+    require(!config.shared_layers || n == config.n_heads[0],
+            "layers that share their weights have the same heads");
   }
 }
 
 }  // namespace
 
-Module build_gpt(const GptConfig& config, std::uint64_t seed) {
-  check(config);
-  Weights weights(seed);
-  const double scale = std::sqrt(static_cast<double>(config.d_model));
-  Module gpt("attnviz.GPT");
-  gpt.register_attribute("training", c10::BoolType::get(), true);
-  gpt.register_attribute("embedding_scale", c10::FloatType::get(), scale);
-  gpt.register_attribute("dropout", c10::FloatType::get(), config.dropout);
-  add(gpt, "token_embedding", first_embedding(config, weights));
-  gpt.register_buffer("position_encoding", sinusoids(config.n_positions, config.d_model));
-  add_norm(gpt, "norm", config.d_model);
-  for (std::int64_t layer = 0; layer < config.n_layers; ++layer) {
-    gpt.register_module("block_" + std::to_string(layer), build_block(config, weights));
+GptConfig trainable_gpt(std::int64_t n_layers, std::int64_t n_heads, std::int64_t d_model) {
+  if (n_layers < 1 || n_heads < 1 || d_model < 2) {
+    throw UsageError("a GPT needs at least one layer, one head and a d_model of 2");
   }
-  gpt.define(top_source(config.n_layers));
-  for (const at::Tensor& parameter : gpt.parameters()) parameter.set_requires_grad(true);
+  if (d_model % n_heads != 0 || d_model % 2 != 0) {
+    throw UsageError("d_model " + std::to_string(d_model) + " must be even and a multiple of the " +
+                     std::to_string(n_heads) + " heads");
+  }
+  GptConfig config;
+  config.n_heads.assign(std::size_t(n_layers), n_heads);
+  config.d_model = d_model;
+  config.d_head = d_model / n_heads;
+  config.d_feed_forward = 4 * d_model;
+  config.embedding_scale = std::sqrt(static_cast<double>(d_model));
+  return config;
+}
+
+Module build_gpt(const GptConfig& config, const WeightSource& weights) {
+  check(config);
+  Module gpt("attnviz.GPT");
+  add_attributes(gpt, config);
+  gpt.register_attribute("embedding_scale", c10::FloatType::get(), config.embedding_scale);
+  Adder to(gpt, "", weights);
+  to.add("token_embedding", {config.vocabulary_size, config.d_model});
+  to.add("position_encoding", {config.n_positions, config.d_model}, !config.learned_positions);
+  to.add("norm_weight", {config.d_model});
+  to.add_if(config.norm_bias, "norm_bias", {config.d_model});
+  to.add_if(!config.tied_lm_head, "lm_head", {config.vocabulary_size, config.d_model});
+  for (std::int64_t block = 0; block < config.n_blocks(); ++block) {
+    gpt.register_module("block_" + std::to_string(block), build_block(config, block, weights));
+  }
+  gpt.define(top_source(config));
   return gpt;
 }
 
-void save_half(const Module& module, const std::filesystem::path& path) {
-  torch::NoGradGuard no_grad;
-  Module copy = module.deepcopy();
-  copy.eval();
-  const auto halve = [](at::Tensor tensor) {
-    if (tensor.is_floating_point()) tensor.set_data(tensor.detach().to(torch::kHalf));
-  };
-  for (const at::Tensor& parameter : copy.parameters()) halve(parameter);
-  for (const at::Tensor& buffer : copy.buffers()) halve(buffer);
-  // Through memory: LibTorch's own file writer ends the program when the disk is full.
-  std::ostringstream archive;
-  copy.save(archive);
-  write_file_atomically(path, archive.str());
+Module build_gpt(const GptConfig& config, std::uint64_t seed) {
+  return build_gpt(config, RandomWeights(config, seed));
 }
 
 }  // namespace attnviz

@@ -5,6 +5,7 @@
 #include <torch/version.h>
 
 #include <algorithm>
+#include <set>
 #include <sstream>
 
 #include "attnviz/error.h"
@@ -152,13 +153,13 @@ std::vector<at::Tensor> Model::State::capture_method(const at::Tensor& ids) {
 void Model::State::check_limits(const TokenIds& ids) const {
   if (ids.empty()) throw TextError("there are no tokens to attend to: the text is empty");
   const auto n = static_cast<std::int64_t>(ids.size());
-  if (const auto limit = attention.n_positions; limit && n > *limit) {
+  if (const auto limit = attention.facts.n_positions; limit && n > *limit) {
     throw ModelError(path.string() + " has " + std::to_string(*limit) +
                      " positions, the text has " + std::to_string(n) +
                      " tokens; use --max-tokens " + std::to_string(*limit));
   }
   const auto [low, high] = std::minmax_element(ids.begin(), ids.end());
-  const auto size = attention.vocabulary_size;
+  const auto size = attention.facts.vocabulary_size;
   if (*low < 0 || (size && *high >= *size)) {
     throw ModelError("token id " + std::to_string(*low < 0 ? *low : *high) +
                      " is beyond the vocabulary of " + path.string() +
@@ -205,16 +206,61 @@ std::vector<at::Tensor> Model::capture(const TokenIds& ids) {
   throw ModelError("no attention found in " + state.path.string() + ": " + state.graph_problem);
 }
 
+at::Tensor Model::logits(const TokenIds& ids) {
+  State& state = *state_;
+  state.check_limits(ids);
+  try {
+    torch::NoGradGuard no_grad;
+    const at::Tensor input = torch::tensor(ids).unsqueeze(0).to(state.options.device);
+    c10::IValue output =
+        state.module.get_method(state.has("forward") ? "forward" : kMethod)({input});
+    if (output.isTuple() && !output.toTuple()->elements().empty()) {
+      const c10::IValue first = output.toTuple()->elements()[0];
+      output = first;
+    }
+    if (output.isTensor()) {
+      const at::Tensor logits = output.toTensor();
+      if (logits.dim() == 3 && logits.size(0) == 1 && logits.size(1) == std::int64_t(ids.size())) {
+        return logits.squeeze(0).to(at::kCPU, at::kFloat);
+      }
+    }
+  } catch (const std::exception& error) {
+    throw ModelError(state.path.string() + " fails on " + std::to_string(ids.size()) +
+                     " tokens: " + first_line(error));
+  }
+  throw ModelError(state.path.string() + " gives no logits: its forward returns no [1, T, V]");
+}
+
+ModelInfo Model::info() {
+  State& state = *state_;
+  ModelInfo info;
+  for (const at::Tensor& layer : capture({0, 0})) info.n_heads.push_back(layer.size(0));
+  info.capture = state.mode;
+  info.vocabulary_size = state.attention.facts.vocabulary_size;
+  info.n_positions = state.attention.facts.n_positions;
+  info.d_model = state.attention.facts.d_model;
+  if (state.mode == CaptureMode::graph) {
+    info.n_weight_sets = count_weight_sets(*state.attention.graph, state.module);
+  }
+  std::set<const void*> seen;  // a tied parameter has two names
+  for (const at::Tensor& parameter : state.module.parameters()) {
+    if (seen.insert(parameter.unsafeGetTensorImpl()).second) info.n_parameters += parameter.numel();
+  }
+  info.file_size = std::filesystem::file_size(state.path);
+  info.record = read_gpt_record(state.path);
+  return info;
+}
+
 CaptureMode Model::capture_mode() const {
   return state_->mode;
 }
 
 std::optional<std::int64_t> Model::vocabulary_size() const {
-  return state_->attention.vocabulary_size;
+  return state_->attention.facts.vocabulary_size;
 }
 
 std::optional<std::int64_t> Model::n_positions() const {
-  return state_->attention.n_positions;
+  return state_->attention.facts.n_positions;
 }
 
 const std::filesystem::path& Model::path() const {

@@ -3,12 +3,10 @@
 #include <caffe2/serialize/inline_container.h>
 #include <torch/script.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <sstream>
 
 #include "attnviz/error.h"
+#include "attnviz/file.h"
 #include "attnviz/model.h"
 
 namespace attnviz {
@@ -16,50 +14,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Opens and closes the file, for the system's own word on why it cannot be read.
-std::string first_bytes(const fs::path& path) {
-  std::error_code error;
-  if (fs::is_directory(path, error)) {
-    throw FileError("cannot read " + path.string() + ": it is a folder");
-  }
-  errno = 0;
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw FileError("cannot read " + path.string() + ": " + std::strerror(errno));
-  std::string bytes(4, '\0');
-  in.read(bytes.data(), 4);
-  bytes.resize(static_cast<std::size_t>(in.gcount()));
-  return bytes;
-}
-
 std::string import_hint(const fs::path& path) {
-  return "; attnviz import " + path.filename().string() +
-         " will convert it from the next version on, until then torch.jit.script does in Python";
-}
-
-/// Throws ModelError for a file that is not a TorchScript archive, in the user's words.
-void check_kind(const fs::path& path) {
-  const std::string start = first_bytes(path);
-  if (start.rfind("\x80", 0) == 0) {
-    throw ModelError(path.string() + " is a bare pickle, not TorchScript" + import_hint(path));
-  }
-  if (start.rfind("PK\x03\x04", 0) != 0) {
-    throw ModelError(path.string() + " is not a TorchScript file");
-  }
-  bool is_script = false;
-  bool is_checkpoint = false;
-  try {
-    caffe2::serialize::PyTorchStreamReader reader(path.string());
-    is_script = reader.hasRecord("constants.pkl");
-    is_checkpoint = reader.hasRecord("data.pkl");
-  } catch (const std::exception&) {
-    throw ModelError(path.string() + " is damaged: its archive cannot be read to the end");
-  }
-  if (is_script) return;
-  if (is_checkpoint) {
-    throw ModelError(path.string() + " is a plain checkpoint (a state dict), not TorchScript" +
-                     import_hint(path));
-  }
-  throw ModelError(path.string() + " is an archive, but not one of TorchScript");
+  return "; make a model of it: attnviz import " + path.string() + " -o MODEL.pt";
 }
 
 /// "aten::x" from LibTorch's "Unknown builtin op: aten::x.", or nothing.
@@ -108,8 +64,45 @@ std::string first_line(const std::exception& error) {
   return last;
 }
 
+bool is_torchscript(const fs::path& path) {
+  try {
+    require_torchscript(path);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+void require_torchscript(const fs::path& path) {
+  const std::string start = read_file_start(path, 9);
+  if (start.size() == 9 && start[8] == '{') {
+    throw ModelError(path.string() + " is a safetensors file, not TorchScript" + import_hint(path));
+  }
+  if (start.starts_with("\x80")) {
+    throw ModelError(path.string() + " is a bare pickle, not TorchScript" + import_hint(path));
+  }
+  if (!start.starts_with("PK\x03\x04")) {
+    throw ModelError(path.string() + " is not a TorchScript file");
+  }
+  bool is_script = false;
+  bool is_checkpoint = false;
+  try {
+    caffe2::serialize::PyTorchStreamReader reader(path.string());
+    is_script = reader.hasRecord("constants.pkl");
+    is_checkpoint = reader.hasRecord("data.pkl");
+  } catch (const std::exception&) {
+    throw ModelError(path.string() + " is damaged: its archive cannot be read to the end");
+  }
+  if (is_script) return;
+  if (is_checkpoint) {
+    throw ModelError(path.string() + " is a plain checkpoint (a state dict), not TorchScript" +
+                     import_hint(path));
+  }
+  throw ModelError(path.string() + " is an archive, but not one of TorchScript");
+}
+
 torch::jit::Module load_torchscript(const fs::path& path, const std::string& device_name) {
-  check_kind(path);
+  require_torchscript(path);
   try {
     torch::NoGradGuard no_grad;
     const at::Device device(device_name);

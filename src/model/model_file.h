@@ -7,9 +7,16 @@
 
 namespace attnviz {
 
+/// False also for what is no archive at all, and for what cannot be read.
+bool is_torchscript(const std::filesystem::path& path);
+
+/// Throws ModelError for a file that is no TorchScript archive, and says what it is instead;
+/// FileError where it cannot be read.
+void require_torchscript(const std::filesystem::path& path);
+
 /// Loads a TorchScript archive in evaluation mode. On the CPU half and bfloat16 tensors become
 /// float32: LibTorch 1.13 cannot compute with them there.
-/// Throws FileError, or ModelError that says what the file is instead.
+/// Throws what require_torchscript throws, and ModelError where LibTorch cannot load it.
 torch::jit::Module load_torchscript(const std::filesystem::path& path, const std::string& device);
 
 /// LibTorch's messages span many lines, most of them a stack trace: the one that says what is

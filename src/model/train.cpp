@@ -164,15 +164,16 @@ Candidates choose_candidates(const at::Tensor& targets, const at::Tensor& fixed,
 }
 
 at::Tensor loss_of(torch::jit::Module& gpt, const Batch& batch, std::int64_t n_samples) {
-  const at::Tensor embedding = gpt.attr("token_embedding").toTensor();
+  const bool is_tied = !gpt.hasattr("lm_head");
+  const at::Tensor lm_head = gpt.attr(is_tied ? "token_embedding" : "lm_head").toTensor();
   const at::Tensor inputs = batch.ids.index({Slice(), Slice(None, -1)});
   const at::Tensor targets = batch.ids.index({Slice(), Slice(1, None)}).masked_select(batch.counts);
   const at::Tensor hidden =
       gpt.get_method("hidden")({inputs}).toTensor().index({batch.counts});  // [predictions, d]
   const Candidates candidates =
-      choose_candidates(targets, batch.softmax_tokens, embedding.size(0), n_samples);
+      choose_candidates(targets, batch.softmax_tokens, lm_head.size(0), n_samples);
   const at::Tensor logits =
-      torch::addmm(candidates.weight, hidden, embedding.index_select(0, candidates.tokens).t());
+      torch::addmm(candidates.weight, hidden, lm_head.index_select(0, candidates.tokens).t());
   return torch::nn::functional::cross_entropy(logits, candidates.targets);
 }
 

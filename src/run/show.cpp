@@ -1,9 +1,11 @@
+#include <ATen/ATen.h>
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "attnviz/checkpoint.h"
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "attnviz/run.h"
@@ -71,6 +73,16 @@ std::vector<std::pair<std::string, std::string>> origin(const Shown& shown, cons
           {"attnviz:text", printable(shown.text)},
           {"attnviz:model", printable(model.path().filename().string())},
           {"attnviz:heads", numbering(shown.n_heads)}};
+}
+
+void save_attention(const fs::path& path, const Shown& shown, const AttentionPatterns& patterns,
+                    const Model& model) {
+  std::vector<NamedTensor> tensors;
+  for (std::size_t layer = 0; layer < patterns.layers.size(); ++layer) {
+    tensors.push_back({"layer_" + std::to_string(layer), patterns.layers[layer]});
+  }
+  tensors.push_back({"ids", at::tensor(shown.ids, at::kLong)});
+  write_safetensors(path, tensors, origin(shown, model));
 }
 
 struct File {
@@ -145,7 +157,7 @@ Shown Visualizer::show(const std::string& text, const std::string& prefix) {
       timings, "figures", [&] { return draw(shown, patterns, labels, options_, prefix, model_); });
   try {
     if (!options_.save_attention.empty()) {
-      save_safetensors(options_.save_attention, patterns, shown.ids, origin(shown, model_));
+      save_attention(options_.save_attention, shown, patterns, model_);
       shown.files.push_back(options_.save_attention);
     }
     for (const File& file : files) {

@@ -88,6 +88,17 @@ Split read_texts(const TrainRunOptions& options, const Tokenizer& tokenizer) {
   return split;
 }
 
+Provenance provenance(const TrainRunOptions& options, std::int64_t step) {
+  Provenance provenance = {{"attnviz", version()},
+                           {"made by", "attnviz train"},
+                           {"steps", std::to_string(step)},
+                           {"seed", std::to_string(options.train.seed)}};
+  for (const auto& path : options.texts) {
+    provenance.emplace_back("sha256 " + path.filename().string(), sha256_of_file(path));
+  }
+  return provenance;
+}
+
 }  // namespace
 
 TrainMeasure measure_gpt(torch::jit::Module& gpt, const std::vector<TokenIds>& texts,
@@ -124,13 +135,13 @@ TrainMeasure run_training(const TrainRunOptions& options,
   const Tokenizer tokenizer(options.vocabulary.empty() ? built_in_vocabulary()
                                                        : options.vocabulary);
   const Split split = read_texts(options, tokenizer);
-  GptConfig config = options.gpt;
+  GptConfig config = trainable_gpt(options.n_layers, options.n_heads, options.d_model);
   config.vocabulary_size = std::int64_t(tokenizer.size());
   config.n_positions = std::max(config.n_positions, options.train.context);
   torch::jit::Module gpt = build_gpt(config, options.train.seed);
   TrainMeasure measure;
   const auto measure_and_save = [&](std::int64_t step) {
-    save_half(gpt, options.out);
+    save_gpt(gpt, {config, provenance(options, step)}, options.out, Precision::half);
     measure = measure_gpt(gpt, split.held_out, options.train.context);
     measure.step = step;
     on_measure(measure);

@@ -193,6 +193,44 @@ TEST_F(Cli, ListsOfHeadsLeaveTheTextAlone) {
   EXPECT_EQ(lines(outcome.out).at(0), "./p_layer_1_2_attention_all_layers_heads.png");
 }
 
+TEST_F(Cli, ImportsACheckpointAndSaysWhatItIs) {
+  const std::string data = ATTNVIZ_TEST_DATA "/checkpoints/";
+  const std::string model = elsewhere("imported.pt").string();
+  const Outcome imported = run("import " + data + "nanogpt/ckpt.pt -o '" + model + "'");
+  EXPECT_EQ(imported.status, 0) << imported.err;
+  EXPECT_EQ(imported.out, model + "\n");
+  EXPECT_NE(imported.err.find("nanoGPT"), std::string::npos) << imported.err;
+  const auto info = nlohmann::json::parse(run("info --json '" + model + "'").out);
+  EXPECT_EQ(info["heads"], (std::vector<int>{2, 2, 2}));
+  EXPECT_EQ(info["provenance"]["layout"], "nanoGPT");
+  EXPECT_EQ(info["weight_sets"], 3);
+  const Outcome foreign = run("info " + data + "gpt_transformer/model.pt");
+  EXPECT_NE(foreign.out.find("1 set for 3 layers"), std::string::npos) << foreign.out;
+  EXPECT_NE(foreign.out.find("another program"), std::string::npos) << foreign.out;
+}
+
+TEST_F(Cli, ImportOfWhatIsNoCheckpointLeavesNothing) {
+  const std::string model = elsewhere("imported.pt").string();
+  const std::string out = " -o '" + model + "'";
+  expect_failure(run("import /no/such/file" + out), 1, "/no/such/file");
+  expect_failure(run("import /etc/passwd" + out), 1, "/etc/passwd");
+  expect_failure(run("import x.pth"), 2, "--out");
+  expect_failure(run("import x.pth" + out + " --gelu relu"), 2, "--gelu");
+  expect_failure(run("info /etc/passwd"), 1, "/etc/passwd");
+  EXPECT_FALSE(fs::exists(model));
+}
+
+TEST_F(Cli, VerifyPredictsWhatComesNext) {
+  const std::string model = elsewhere("imported.pt").string();
+  const std::string data = ATTNVIZ_TEST_DATA "/checkpoints/";
+  // Its 19 tokens are the first of GPT-2's: punctuation and digits.
+  const Outcome outcome =
+      run("import " + data + "nanogpt/ckpt.pt -o '" + model + "' --verify '!!\"#'");
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(lines(outcome.out).size(), 8U) << outcome.out;
+  EXPECT_NE(outcome.out.find("2.944 is chance"), std::string::npos) << outcome.out;  // ln 19
+}
+
 TEST_F(Cli, TrainingThatCannotWorkLeavesAnOlderModelAlone) {
   const std::string model = elsewhere("old.pt").string();
   const std::string text = elsewhere("text.txt").string();

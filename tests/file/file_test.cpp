@@ -35,6 +35,22 @@ TEST(ReadFile, RefusesWhatIsNoFile) {
   EXPECT_THROW((void)read_file("/tmp"), FileError);
 }
 
+TEST(ReadFile, StartsAreCutOrWhole) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.path() / "x") << "abc";
+  EXPECT_EQ(read_file_start(folder.path() / "x", 2), "ab");
+  EXPECT_EQ(read_file_start(folder.path() / "x", 9), "abc");
+  EXPECT_THROW((void)read_file_start(folder.path(), 2), FileError);
+}
+
+TEST(Sha256, IsThatOfTheStandard) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.path() / "x") << "abc";  // FIPS 180-2, appendix B.1
+  EXPECT_EQ(sha256_of_file(folder.path() / "x"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_THROW((void)sha256_of_file("/no/such/file"), FileError);
+}
+
 TEST(WriteFile, MakesMissingFoldersAndReplaces) {
   const TemporaryFolder folder;
   const fs::path path = folder.path() / "a" / "b" / "x";

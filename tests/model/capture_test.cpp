@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "attnviz/checkpoint.h"
 #include "attnviz/error.h"
 #include "attnviz/model.h"
 #include "test_models.h"
@@ -162,7 +163,7 @@ def forward(self, ids, mask: Optional[Tensor]=None, with_cache: bool=False):
 TEST(Capture, HalfWeightsAreWidened) {
   const TemporaryFolder folder;
   const auto path = folder.path() / "half.pt";
-  save_half(build_gpt(tiny_gpt(), 0), path);
+  save_gpt(build_gpt(tiny_gpt(), 0), {tiny_gpt(), {}}, path, Precision::half);
   EXPECT_EQ(Model(path).capture({1, 2, 3}).at(0).scalar_type(), at::kFloat);
 }
 
@@ -249,14 +250,21 @@ TEST(ModelFile, AStateDictIsToldToImport) {
   }
   const std::string message = message_of([&] { Model{path}; });
   expect_contains(message, "state dict");
-  expect_contains(message, "attnviz import trained_model.pth");
+  expect_contains(message, "attnviz import " + path.string());
 }
 
 TEST(ModelFile, ABarePickleIsToldToImport) {
   const TemporaryFolder folder;
   const auto path = folder.path() / "old.pth";
   std::ofstream(path, std::ios::binary).write("\x80\x02}q\x00.", 6);
-  expect_contains(message_of([&] { Model{path}; }), "attnviz import old.pth");
+  expect_contains(message_of([&] { Model{path}; }), "attnviz import " + path.string());
+}
+
+TEST(ModelFile, SafetensorsAreToldToImport) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "model.safetensors";
+  write_safetensors(path, {{"w", at::zeros({2})}}, {});
+  expect_contains(message_of([&] { Model{path}; }), "attnviz import " + path.string());
 }
 
 TEST(ModelFile, ATruncatedOne) {

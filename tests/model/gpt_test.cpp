@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "attnviz/error.h"
+#include "attnviz/model.h"
 #include "test_models.h"
 
 namespace attnviz {
@@ -46,15 +47,60 @@ TEST(Gpt, TheSameSeedGivesTheSameWeights) {
 }
 
 TEST(Gpt, RefusesHeadsThatDoNotDivideItsWidth) {
+  EXPECT_THROW((void)trainable_gpt(2, 5, 16), UsageError);
+}
+
+TEST(Gpt, LayersMayHaveDifferentNumbersOfHeadsEvenNone) {
   GptConfig config = tiny_gpt();
-  config.n_heads = 5;
-  EXPECT_THROW((void)build_gpt(config, 0), UsageError);
+  config.n_heads = {3, 0, 1};
+  torch::jit::Module gpt = build_gpt(config, 0);
+  gpt.eval();
+  const auto patterns = gpt.get_method("forward_with_attention")({torch::tensor({{3, 1, 4}})})
+                            .toTuple()
+                            ->elements()[1]
+                            .toTensorVector();
+  ASSERT_EQ(patterns.size(), 3U);
+  EXPECT_EQ(patterns[0].sizes(), (std::vector<std::int64_t>{1, 3, 3, 3}));
+  EXPECT_EQ(patterns[1].size(1), 0);
+  EXPECT_EQ(patterns[2].size(1), 1);
+}
+
+TEST(Gpt, SharedLayersAreOneSetOfWeights) {
+  const TemporaryFolder folder;
+  GptConfig config = tiny_gpt();
+  const auto sets = [&] {
+    save_gpt(build_gpt(config, 0), {config, {}}, folder.path() / "gpt.pt", Precision::single);
+    return Model(folder.path() / "gpt.pt").info().n_weight_sets;
+  };
+  EXPECT_EQ(sets(), 2);
+  config.shared_layers = true;
+  EXPECT_EQ(sets(), 1);
+  EXPECT_EQ(build_gpt(config, 0).named_children().size(), 1U);
+}
+
+TEST(Gpt, InfoSaysWhatItIs) {
+  const TemporaryFolder folder;
+  const Provenance provenance = {{"made by", "a test"}};
+  const auto path = folder.path() / "gpt.pt";
+  save_gpt(build_gpt(tiny_gpt(), 0), {tiny_gpt(), provenance}, path, Precision::half);
+  const ModelInfo info = Model(path).info();
+  EXPECT_EQ(info.n_heads, (std::vector<std::int64_t>{4, 4}));
+  EXPECT_EQ(info.d_model, 16);
+  EXPECT_EQ(info.vocabulary_size, 40);
+  EXPECT_EQ(info.n_positions, 32);
+  EXPECT_EQ(info.capture, CaptureMode::graph);
+  // Embedding, final norm, and per layer two norms, four matrices and a bias, the feed-forward
+  // part.
+  EXPECT_EQ(info.n_parameters, 40 * 16 + 32 + 2 * (64 + 4 * 256 + 16 + 2 * 1024 + 64 + 16));
+  ASSERT_TRUE(info.record.has_value());
+  EXPECT_EQ(info.record->config, tiny_gpt());
+  EXPECT_EQ(info.record->provenance, provenance);
 }
 
 TEST(Gpt, SavedInHalfItIsHalfTheSizeAndStillTheSameModel) {
   const TemporaryFolder folder;
   torch::jit::Module gpt = build_gpt(tiny_gpt(), 0);
-  save_half(gpt, folder.path() / "gpt.pt");
+  save_gpt(gpt, {tiny_gpt(), {}}, folder.path() / "gpt.pt", Precision::half);
   torch::jit::Module loaded = torch::jit::load((folder.path() / "gpt.pt").string());
   EXPECT_EQ(loaded.attr("token_embedding").toTensor().scalar_type(), at::kHalf);
   EXPECT_EQ(gpt.attr("token_embedding").toTensor().scalar_type(), at::kFloat);

@@ -19,7 +19,7 @@ fs::path small_model(const TemporaryFolder& folder) {
   GptConfig config = tiny_gpt();
   config.vocabulary_size = 50257;
   const auto path = folder.path() / "small.pt";
-  save_half(build_gpt(config, 0), path);
+  save_gpt(build_gpt(config, 0), {config, {}}, path, Precision::half);
   return path;
 }
 

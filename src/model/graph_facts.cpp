@@ -1,8 +1,10 @@
-#include "model/graph_limits.h"
+#include "model/graph_facts.h"
 
 #include <torch/csrc/jit/ir/constants.h>
 
 #include <algorithm>
+#include <set>
+#include <vector>
 
 namespace attnviz {
 namespace {
@@ -64,24 +66,77 @@ std::optional<c10::IValue> attribute_value(const Value* value, const Graph& grap
   return owner->toObject()->getAttr(node->s(torch::jit::attr::name));
 }
 
-void find_limits(const Graph& graph, const Module& module,
-                 std::optional<std::int64_t>& vocabulary_size,
-                 std::optional<std::int64_t>& n_positions) {
+GraphFacts find_facts(const Graph& graph, const Module& module) {
+  GraphFacts facts;
   for (const Node* node : graph.nodes()) {
     if (is(node, "aten::embedding")) {
       const auto weight = table(node->input(0), graph, module);
       const Value* index = origin(node->input(1));
       if (!weight) continue;
-      if (index == graph.inputs()[1]) lower(vocabulary_size, weight->size(0));
-      if (counts_positions(index, graph, module)) lower(n_positions, weight->size(0));
+      if (index == graph.inputs()[1]) {
+        lower(facts.vocabulary_size, weight->size(0));
+        facts.d_model = weight->size(-1);
+      }
+      if (counts_positions(index, graph, module)) lower(facts.n_positions, weight->size(0));
     } else if (is(node, "aten::slice") && node->inputs().size() == 5) {
       const auto dim = torch::jit::toIValue(node->input(1));
       const bool has_fixed_end = torch::jit::toIValue(node->input(3)).has_value();
       const auto sliced = table(node->input(0), graph, module);
       if (!dim || has_fixed_end || !sliced) continue;
-      lower(n_positions, sliced->size(dim->toInt()));
+      lower(facts.n_positions, sliced->size(dim->toInt()));
     }
   }
+  return facts;
+}
+
+namespace {
+
+/// Tensors are told apart by where they are kept, so that one under two names counts once.
+using WeightSet = std::set<const void*>;
+
+/// A weight matrix that `node` multiplies with, also behind a transposition.
+bool add_weights(const Node* node, const Graph& graph, const Module& module, WeightSet& found) {
+  bool has_weights = false;
+  for (const Value* input : node->inputs()) {
+    while (is(input->node(), "aten::t") || is(input->node(), "aten::transpose")) {
+      input = input->node()->input(0);
+    }
+    const auto weight = table(input, graph, module);
+    if (!weight || weight->dim() != 2) continue;
+    found.insert(weight->unsafeGetTensorImpl());
+    has_weights = true;
+  }
+  return has_weights;
+}
+
+/// The weights nearest before `pattern`: those of its queries and keys. What their own input is
+/// made of, the layers before, is not looked at.
+WeightSet weights_before(const Value* pattern, const Graph& graph, const Module& module) {
+  WeightSet found;
+  std::set<const Node*> seen;
+  std::vector<const Node*> open = {pattern->node()};
+  while (!open.empty()) {
+    const Node* node = open.back();
+    open.pop_back();
+    if (!seen.insert(node).second) continue;
+    const bool multiplies = is(node, "aten::linear") || is(node, "aten::matmul") ||
+                            is(node, "aten::addmm") || is(node, "aten::mm");
+    if (multiplies && add_weights(node, graph, module, found)) continue;
+    for (const Value* input : node->inputs()) {
+      // Not through sizes: a mask's come from the residual stream, behind which are other layers.
+      if (input->type()->isSubtypeOf(*c10::TensorType::get())) open.push_back(input->node());
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+std::optional<std::int64_t> count_weight_sets(const Graph& graph, const Module& module) {
+  std::set<WeightSet> sets;
+  for (const Value* pattern : graph.outputs()) sets.insert(weights_before(pattern, graph, module));
+  if (sets.contains(WeightSet{})) return std::nullopt;
+  return std::int64_t(sets.size());
 }
 
 }  // namespace attnviz

@@ -1,0 +1,102 @@
+#include <caffe2/serialize/inline_container.h>
+#include <torch/script.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "attnviz/error.h"
+#include "attnviz/file.h"
+#include "attnviz/gpt.h"
+#include "model/model_file.h"
+
+namespace attnviz {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr char kFile[] = "attnviz.json";
+constexpr int kFormat = 1;
+
+/// Calls visit(name, member) for every member, so that writing and reading cannot differ.
+template <typename Config, typename Visit>
+void for_each_member(Config& config, Visit visit) {
+  visit("n_heads", config.n_heads);
+  visit("d_model", config.d_model);
+  visit("d_head", config.d_head);
+  visit("d_feed_forward", config.d_feed_forward);
+  visit("vocabulary_size", config.vocabulary_size);
+  visit("n_positions", config.n_positions);
+  visit("learned_positions", config.learned_positions);
+  visit("embedding_scale", config.embedding_scale);
+  visit("exact_gelu", config.exact_gelu);
+  visit("qkv_bias", config.qkv_bias);
+  visit("output_bias", config.output_bias);
+  visit("feed_forward_bias", config.feed_forward_bias);
+  visit("norm_bias", config.norm_bias);
+  visit("tied_lm_head", config.tied_lm_head);
+  visit("shared_layers", config.shared_layers);
+  visit("norm_epsilon", config.norm_epsilon);
+  visit("dropout", config.dropout);
+}
+
+std::string to_text(const GptRecord& record) {
+  Json json = {{"format", kFormat}};
+  for_each_member(record.config,
+                  [&](const char* name, const auto& member) { json["config"][name] = member; });
+  json["provenance"] = Json::object();
+  for (const auto& [name, value] : record.provenance) json["provenance"][name] = value;
+  // A path may hold bytes that are no UTF-8; JSON cannot.
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+GptRecord from_text(const std::string& text) {
+  const Json json = Json::parse(text);
+  if (const int format = json.at("format").get<int>(); format != kFormat) {
+    throw ModelError("its record has the format " + std::to_string(format) +
+                     ", which only a later attnviz knows");
+  }
+  GptRecord record;
+  for_each_member(record.config, [&](const char* name, auto& member) {
+    json.at("config").at(name).get_to(member);
+  });
+  for (const auto& [name, value] : json.at("provenance").items()) {
+    record.provenance.emplace_back(name, value.get<std::string>());
+  }
+  return record;
+}
+
+}  // namespace
+
+void save_gpt(const torch::jit::Module& module, const GptRecord& record,
+              const std::filesystem::path& path, Precision precision) {
+  torch::NoGradGuard no_grad;
+  torch::jit::Module copy = module.deepcopy();
+  copy.eval();
+  const auto convert = [&](at::Tensor tensor) {
+    const auto type = precision == Precision::half ? torch::kHalf : torch::kFloat;
+    if (tensor.is_floating_point()) tensor.set_data(tensor.detach().to(type));
+  };
+  for (const at::Tensor& parameter : copy.parameters()) convert(parameter);
+  for (const at::Tensor& buffer : copy.buffers()) convert(buffer);
+  // Through memory: LibTorch's own file writer ends the program when the disk is full.
+  std::ostringstream archive;
+  copy.save(archive, {{kFile, to_text(record)}});
+  write_file_atomically(path, archive.str());
+}
+
+std::optional<GptRecord> read_gpt_record(const std::filesystem::path& path) {
+  require_torchscript(path);
+  try {
+    caffe2::serialize::PyTorchStreamReader reader(path.string());
+    const std::string name = std::string("extra/") + kFile;
+    if (!reader.hasRecord(name)) return std::nullopt;
+    const auto [bytes, size] = reader.getRecord(name);
+    return from_text(std::string(static_cast<const char*>(bytes.get()), size));
+  } catch (const ModelError& error) {
+    throw ModelError(path.string() + ": " + error.what());
+  } catch (const std::exception& error) {
+    throw ModelError("the record of " + path.string() + " is damaged: " + first_line(error));
+  }
+}
+
+}  // namespace attnviz
