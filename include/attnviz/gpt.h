@@ -93,4 +93,8 @@ void save_gpt(const torch::jit::Module& module, const GptRecord& record,
 /// ModelError for a record that is damaged or of a later version.
 [[nodiscard]] std::optional<GptRecord> read_gpt_record(const std::filesystem::path& path);
 
+/// A model that attnviz made, for training or surgery: float32, on the CPU, in training mode.
+/// Throws as read_gpt_record does, and ModelError for an archive that attnviz did not make.
+[[nodiscard]] torch::jit::Module load_gpt(const std::filesystem::path& path);
+
 }  // namespace attnviz

@@ -88,6 +88,9 @@ struct TrainRunOptions {
   std::filesystem::path out;
   std::filesystem::path vocabulary;  ///< empty: built_in_vocabulary()
   std::int64_t n_layers = 6, n_heads = 8, d_model = 128;
+  /// A model that attnviz made, to go on with instead of a new one; its shape is kept and no blocks
+  /// alone come before the text. Empty: none.
+  std::filesystem::path from;
   TrainOptions train;
   double held_out = 0.05;            ///< share at the end of every text that is never trained on
   std::int64_t measure_every = 500;  ///< steps; each time the model is saved, too

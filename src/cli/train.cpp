@@ -112,6 +112,7 @@ std::function<int()> set_up_train(CLI::App& app) {
     app.add_option(name, value, help)
         ->check(CLI::PositiveNumber.description(""))
         ->option_text("N [" + std::to_string(value) + "]");
+    return app.get_option(name);
   };
   app.add_option("--text", options->texts, "text files to learn from")
       ->required()
@@ -120,9 +121,13 @@ std::function<int()> set_up_train(CLI::App& app) {
       ->required()
       ->check(not_empty())
       ->option_text("MODEL.pt");
-  number("--layers", options->n_layers, "layers");
-  number("--heads", options->n_heads, "heads in each layer");
-  number("--d-model", options->d_model, "width of the residual stream");
+  CLI::Option* from =
+      app.add_option("--from", options->from, "go on with this model instead of a new one")
+          ->check(not_empty())
+          ->option_text("MODEL.pt");
+  number("--layers", options->n_layers, "layers")->excludes(from);
+  number("--heads", options->n_heads, "heads in each layer")->excludes(from);
+  number("--d-model", options->d_model, "width of the residual stream")->excludes(from);
   number("--context", options->train.context, "tokens in a window of text");
   number("--steps", options->train.steps, "optimizer steps");
   number("--batch-tokens", options->train.batch_tokens, "tokens in a step");

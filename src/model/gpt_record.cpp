@@ -99,4 +99,15 @@ std::optional<GptRecord> read_gpt_record(const std::filesystem::path& path) {
   }
 }
 
+torch::jit::Module load_gpt(const std::filesystem::path& path) {
+  if (!read_gpt_record(path)) {
+    throw ModelError(path.string() + " was not made by attnviz; import it first: attnviz import " +
+                     path.string() + " -o MODEL.pt");
+  }
+  torch::jit::Module gpt = load_torchscript(path, "cpu");
+  gpt.train();
+  for (const at::Tensor& parameter : gpt.parameters()) parameter.set_requires_grad(true);
+  return gpt;
+}
+
 }  // namespace attnviz

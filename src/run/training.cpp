@@ -88,11 +88,31 @@ Split read_texts(const TrainRunOptions& options, const Tokenizer& tokenizer) {
   return split;
 }
 
+GptConfig config_of(const TrainRunOptions& options, const Tokenizer& tokenizer) {
+  if (!options.from.empty()) {
+    const auto record = read_gpt_record(options.from);
+    if (record && record->config.vocabulary_size < std::int64_t(tokenizer.size())) {
+      throw UsageError("the vocabulary has " + std::to_string(tokenizer.size()) + " tokens, " +
+                       options.from.string() + " only " +
+                       std::to_string(record->config.vocabulary_size));
+    }
+    return record ? record->config : GptConfig{};  // load_gpt refuses what has no record
+  }
+  GptConfig config = trainable_gpt(options.n_layers, options.n_heads, options.d_model);
+  config.vocabulary_size = std::int64_t(tokenizer.size());
+  config.n_positions = std::max(config.n_positions, options.train.context);
+  return config;
+}
+
 Provenance provenance(const TrainRunOptions& options, std::int64_t step) {
   Provenance provenance = {{"attnviz", version()},
                            {"made by", "attnviz train"},
                            {"steps", std::to_string(step)},
                            {"seed", std::to_string(options.train.seed)}};
+  if (!options.from.empty()) {
+    provenance.emplace_back("sha256 " + options.from.filename().string(),
+                            sha256_of_file(options.from));
+  }
   for (const auto& path : options.texts) {
     provenance.emplace_back("sha256 " + path.filename().string(), sha256_of_file(path));
   }
@@ -135,10 +155,11 @@ TrainMeasure run_training(const TrainRunOptions& options,
   const Tokenizer tokenizer(options.vocabulary.empty() ? built_in_vocabulary()
                                                        : options.vocabulary);
   const Split split = read_texts(options, tokenizer);
-  GptConfig config = trainable_gpt(options.n_layers, options.n_heads, options.d_model);
-  config.vocabulary_size = std::int64_t(tokenizer.size());
-  config.n_positions = std::max(config.n_positions, options.train.context);
-  torch::jit::Module gpt = build_gpt(config, options.train.seed);
+  const GptConfig config = config_of(options, tokenizer);
+  torch::jit::Module gpt =
+      options.from.empty() ? build_gpt(config, options.train.seed) : load_gpt(options.from);
+  TrainOptions how = options.train;
+  if (!options.from.empty()) how.repeat_share = 0;
   TrainMeasure measure;
   const auto measure_and_save = [&](std::int64_t step) {
     save_gpt(gpt, {config, provenance(options, step)}, options.out, Precision::half);
@@ -146,7 +167,7 @@ TrainMeasure run_training(const TrainRunOptions& options,
     measure.step = step;
     on_measure(measure);
   };
-  train(gpt, split.train, options.train, [&](const TrainProgress& progress) {
+  train(gpt, split.train, how, [&](const TrainProgress& progress) {
     const bool goes_on = on_step(progress);
     const bool is_last = !goes_on || progress.step == progress.steps;
     if (is_last || progress.step % options.measure_every == 0) measure_and_save(progress.step);
