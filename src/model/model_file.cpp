@@ -40,7 +40,7 @@ ModelError load_error(const fs::path& path, const std::exception& error) {
   if (const std::string name = missing_operator(error.what()); !name.empty()) {
     return ModelError(path.string() + " needs the operator " + name + ", which LibTorch " +
                       libtorch_version() + " lacks; " + who_has(name) +
-                      " (build attnviz against it with -DCMAKE_PREFIX_PATH=...)");
+                      " (build attnviz against it: script/build --torch DIR)");
   }
   return ModelError("cannot load " + path.string() + ": " + first_line(error));
 }

@@ -1,6 +1,5 @@
 #include <caffe2/serialize/inline_container.h>
 #include <gtest/gtest.h>
-#include <torch/version.h>
 
 #include <fstream>
 
@@ -301,34 +300,6 @@ TEST(ModelFile, AnOperatorThatThisLibTorchLacksIsNamed) {
   expect_contains(message, "aten::from_the_future");
   expect_contains(message, libtorch_version());
 }
-
-#if TORCH_VERSION_MAJOR >= 2
-TEST(Capture, OpensFusedAttention) {
-  const std::string mask = "torch.ones([3, 3], device=x.device).tril() > 0";
-  for (const std::string& arguments :
-       {std::string("None, 0.0, True"), mask, "(" + mask + ").float().log()",
-        std::string("None, 0.0, True, scale=0.25")}) {
-    const TemporaryFolder folder;
-    Model model(saved(folder, module_with(R"(
-def forward(self, ids):
-    x = torch.embedding(self.table, ids).view([1, ids.size(1), 2, 4]).transpose(1, 2)
-    return torch.scaled_dot_product_attention(x, x, x, )" +
-                                          arguments + R"()
-)")));
-    const at::Tensor pattern = model.capture({1, 2, 3}).at(0);
-    EXPECT_TRUE(at::allclose(pattern.sum(-1), torch::ones({2, 3})));
-    EXPECT_EQ(pattern.triu(1).max().item<float>(), 0);
-    // What the fused operator itself gives: the pattern times the values.
-    const auto module = torch::jit::load(model.path().string());
-    const at::Tensor value =
-        module.attr("table").toTensor().index_select(0, torch::tensor({1, 2, 3}));
-    const at::Tensor fused = module.get_method("forward")({torch::tensor({{1, 2, 3}})}).toTensor();
-    EXPECT_TRUE(at::allclose(
-        at::matmul(pattern, value.view({3, 2, 4}).transpose(0, 1)).unsqueeze(0), fused, 1e-5, 1e-6))
-        << arguments;
-  }
-}
-#endif
 
 TEST(ModelFile, ADeviceThatIsNotThere) {
   const TemporaryFolder folder;
