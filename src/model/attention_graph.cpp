@@ -85,25 +85,22 @@ Value* untouched(Graph& graph, Value* value, torch::jit::AliasDb& aliases) {
   return graph.insert(c10::Symbol::fromQualString("aten::clone"), {value});
 }
 
-void make_outputs(const std::shared_ptr<Graph>& graph) {
+}  // namespace
+
+std::vector<Value*> softmax_outputs(Graph& graph) {
   std::vector<Value*> found;
-  for (Node* node : graph->nodes()) {
+  for (Node* node : graph.nodes()) {
     if (is_softmax(*node)) found.push_back(node->output());
   }
-  const std::size_t hidden = count_softmaxes(graph->block()) - found.size();
+  const std::size_t hidden = count_softmaxes(graph.block()) - found.size();
   if (hidden > 0) {
     throw ModelError(std::to_string(hidden) +
                      " of its softmax nodes run inside a loop or branch that depends on the input");
   }
-  torch::jit::AliasDb aliases(graph);
-  for (Value*& value : found) value = untouched(*graph, value, aliases);
-  while (!graph->outputs().empty()) graph->eraseOutput(graph->outputs().size() - 1);
-  for (Value* value : found) graph->registerOutput(value);
+  return found;
 }
 
-}  // namespace
-
-AttentionGraph cut_attention_graph(const Module& module, const std::string& method_name) {
+std::shared_ptr<Graph> flat_graph(const Module& module, const std::string& method_name) {
   const auto method = module.get_method(method_name);
   std::shared_ptr<Graph> graph = method.graph()->copy();
   torch::jit::Inline(*graph);
@@ -111,7 +108,16 @@ AttentionGraph cut_attention_graph(const Module& module, const std::string& meth
   bind_default_arguments(*graph, method.function().getSchema());
   simplify(graph, module);
   open_fused_attention(graph);
-  make_outputs(graph);
+  return graph;
+}
+
+AttentionGraph cut_attention_graph(const Module& module, const std::string& method) {
+  std::shared_ptr<Graph> graph = flat_graph(module, method);
+  std::vector<Value*> found = softmax_outputs(*graph);
+  torch::jit::AliasDb aliases(graph);
+  for (Value*& value : found) value = untouched(*graph, value, aliases);
+  while (!graph->outputs().empty()) graph->eraseOutput(graph->outputs().size() - 1);
+  for (Value* value : found) graph->registerOutput(value);
   torch::jit::EliminateDeadCode(graph);
   return {graph, find_facts(*graph, module)};
 }

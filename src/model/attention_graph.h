@@ -18,6 +18,14 @@ struct AttentionGraph {
   GraphFacts facts;
 };
 
+/// A method with everything it calls put in its place: loops over layers unrolled, fused attention
+/// opened. Throws ModelError as cut_attention_graph does.
+std::shared_ptr<torch::jit::Graph> flat_graph(const torch::jit::Module& module,
+                                              const std::string& method);
+
+/// The results of its softmax nodes, in order. Throws ModelError where some cannot be reached.
+std::vector<torch::jit::Value*> softmax_outputs(torch::jit::Graph& graph);
+
 /// Throws ModelError where `method` wants more than one argument, or where a softmax cannot be
 /// reached (it runs inside a loop or branch that depends on the input).
 AttentionGraph cut_attention_graph(const torch::jit::Module& module, const std::string& method);

@@ -115,6 +115,7 @@ class RandomWeights {
   RandomWeights(const GptConfig& config, std::uint64_t seed)
       : config_(config), generator_(at::detail::createCPUGenerator(seed)) {}
 
+  /// Of a block, the weights come in the order w_q, w_k.
   at::Tensor operator()(const std::string& name, const std::vector<std::int64_t>& shape) {
     const std::string own = name.substr(name.find('.') + 1);
     if (shape.size() == 1) {
@@ -128,10 +129,26 @@ class RandomWeights {
     double deviation = 1.0 / std::sqrt(static_cast<double>(shape[1]));
     // The 2 * n_layers outputs that are added up in the residual stream start small (GPT-2).
     if (own == "w_o" || own == "w_down") deviation /= std::sqrt(2.0 * double(config_.n_layers()));
-    return normal(shape, deviation);
+    const at::Tensor weight = normal(shape, deviation);
+    if (own == "w_q") w_q_ = weight;
+    if (own == "w_k") look_at_itself(weight);
+    return weight;
   }
 
  private:
+  /// The first head of a layer starts with equal queries and keys, so that a token attends most to
+  /// itself (after Trockman & Kolter 2023, "Mimetic initialization", where all heads do). By chance
+  /// hardly any head comes to that.
+  void look_at_itself(const at::Tensor& w_k) const {
+    if (w_k.size(0) <= config_.d_head) return;  // one head alone has to learn everything
+    torch::NoGradGuard no_grad;
+    w_q_.narrow(0, 0, config_.d_head).mul_(kSharpness);
+    w_k.narrow(0, 0, config_.d_head).copy_(w_q_.narrow(0, 0, config_.d_head));
+  }
+
+  /// Times random weights; then a token's own score is about 4 * 1.5^2 against -2 to 2 of others.
+  static constexpr double kSharpness = 1.5;
+
   at::Tensor normal(const std::vector<std::int64_t>& shape, double deviation) {
     return torch::normal(0.0, deviation, shape, generator_);
   }
@@ -147,6 +164,7 @@ class RandomWeights {
 
   const GptConfig& config_;
   at::Generator generator_;
+  at::Tensor w_q_;  ///< of the block that is being made
 };
 
 /// Registers parameters of `module`, whose names begin with `prefix` for the weights' source.

@@ -10,45 +10,13 @@
 
 #include "attnviz/error.h"
 #include "model/attention_graph.h"
+#include "model/find_attention.h"
 #include "model/model_file.h"
 
 namespace attnviz {
 namespace {
 
 constexpr char kMethod[] = "forward_with_attention";
-
-/// [1, heads, T, T], as every known GPT has it, or without the batch.
-bool is_attention(const at::Tensor& tensor, std::int64_t n_tokens) {
-  const auto dims = tensor.dim();
-  return (dims == 3 || (dims == 4 && tensor.size(0) == 1)) && tensor.size(-1) == n_tokens &&
-         tensor.size(-2) == n_tokens;
-}
-
-bool rows_sum_to_one(const at::Tensor& tensor) {
-  return (tensor.sum(-1, false, at::kFloat) - 1).abs().max().item<double>() <= 1e-2;
-}
-
-bool is_causal(const at::Tensor& tensor) {
-  return tensor.triu(1).max().item<double>() <= 1e-6;
-}
-
-/// Which softmaxes are attention: by their shape and by what they hold. A vocabulary that happens
-/// to have T tokens gives [1, T, T], too, but looks ahead where attention does not.
-std::vector<std::size_t> find_attention(const std::vector<at::Tensor>& found,
-                                        std::int64_t n_tokens) {
-  std::vector<std::size_t> kept;
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    if (is_attention(found[i], n_tokens) && rows_sum_to_one(found[i])) kept.push_back(i);
-  }
-  const auto leave_out_others = [&](auto is_sure) {
-    if (std::any_of(kept.begin(), kept.end(), is_sure)) {
-      std::erase_if(kept, [&](std::size_t i) { return !is_sure(i); });
-    }
-  };
-  leave_out_others([&](std::size_t i) { return found[i].dim() == 4; });
-  leave_out_others([&](std::size_t i) { return is_causal(found[i]); });
-  return kept;
-}
 
 std::string shapes(const std::vector<at::Tensor>& tensors) {
   std::ostringstream text;
@@ -105,14 +73,8 @@ void Model::State::cut_graph() {
 }
 
 std::vector<at::Tensor> Model::State::run_graph(const at::Tensor& ids) {
-  // The interpreter alone: the executor around it would profile and optimise its first runs, which
-  // costs more than it gains where one run is all there is.
   if (!code) compile();
-  torch::jit::Stack stack{module._ivalue(), ids};
-  torch::jit::InterpreterState(*code).run(stack);
-  std::vector<at::Tensor> tensors;
-  for (const c10::IValue& value : stack) tensors.push_back(value.toTensor());
-  return tensors;
+  return run_graph_code(*code, {module._ivalue(), ids});
 }
 
 std::vector<at::Tensor> Model::State::capture_graph(const at::Tensor& ids) {
@@ -249,6 +211,10 @@ ModelInfo Model::info() {
   info.file_size = std::filesystem::file_size(state.path);
   info.record = read_gpt_record(state.path);
   return info;
+}
+
+void Model::check_ids(const TokenIds& ids) const {
+  state_->check_limits(ids);
 }
 
 CaptureMode Model::capture_mode() const {

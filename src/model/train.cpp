@@ -44,7 +44,7 @@ class Batches {
       const std::int64_t length = uniform(shortest, longest);
       const TokenIds words = choose_words(length, few_words);
       if (few_words && chance() < 0.2) {
-        fill_refrain(batch, row, [&](std::int64_t) { return pool[std::size_t(uniform(0, 255))]; });
+        fill_refrain(batch, row, [&] { return pool[std::size_t(uniform(0, 255))]; });
         continue;
       }
       fill_repeats(batch, row, length,
@@ -54,8 +54,7 @@ class Batches {
     return batch;
   }
 
-  /// Windows of text; some of them repeat a stretch of text, or of random tokens, and in some the
-  /// first token comes back again and again, as a name does: a head must keep looking at it.
+  /// Windows of text; some of them repeat a stretch of text, or of random tokens.
   Batch text() {
     Batch batch = empty(options_.batch_tokens / options_.context, options_.context);
     const std::int64_t window = options_.context;
@@ -68,10 +67,9 @@ class Batches {
       }
       const std::int64_t length = uniform(4, window / 2);
       const double kind = chance();
-      if (kind < 0.4) {
-        fill_refrain(batch, row, [&](std::int64_t i) { return start[i]; });
-        batch.counts[row].fill_(true);
-      } else if (kind < 0.6) {
+      if (kind < 0.2) {
+        fill_refrain(batch, row, [&] { return uniform(0, vocabulary_size_ - 1); });
+      } else if (kind < 0.5) {
         const TokenIds words = choose_words(length, true);
         fill_repeats(batch, row, length, [&](std::int64_t) { return pick(words); });
       } else {
@@ -103,16 +101,17 @@ class Batches {
     batch.counts[row].narrow(0, 0, std::min(length, batch.counts.size(1))).fill_(false);
   }
 
-  /// Tokens among which the window's first one comes back now and then, at places that nothing
-  /// foretells. Only those places count: what to say there is told by the first position alone.
+  /// Random tokens among which the window's first one comes back now and then, at places that
+  /// nothing foretells. Only those places count: what to say there is told by the first position
+  /// alone.
   template <typename Token>
   void fill_refrain(Batch& batch, std::int64_t row, Token token) {
     std::int64_t* ids = batch.ids[row].data_ptr<std::int64_t>();
     bool* counts = batch.counts[row].data_ptr<bool>();
-    ids[0] = token(0);
+    ids[0] = token();
     for (std::int64_t i = 1; i < batch.ids.size(1); ++i) {
       counts[i - 1] = chance() < 0.1;
-      ids[i] = counts[i - 1] ? ids[0] : token(i);
+      ids[i] = counts[i - 1] ? ids[0] : token();
     }
   }
 

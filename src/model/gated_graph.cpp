@@ -1,0 +1,85 @@
+#include "model/gated_graph.h"
+
+#include <torch/csrc/jit/passes/dead_code_elimination.h>
+
+#include <algorithm>
+
+#include "attnviz/error.h"
+#include "model/attention_graph.h"
+
+namespace attnviz {
+namespace {
+
+using torch::jit::Graph;
+using torch::jit::Module;
+using torch::jit::Node;
+using torch::jit::Value;
+
+bool is_one_of(const Node* node, std::initializer_list<const char*> names) {
+  return std::any_of(names.begin(), names.end(), [&](const char* name) {
+    return node->kind() == c10::Symbol::fromQualString(name);
+  });
+}
+
+/// The product of the pattern with the values: the first matrix product that it goes into, behind
+/// dropout and what only copies.
+Value* head_outputs(Value* pattern) {
+  for (const auto& use : pattern->uses()) {
+    if (is_one_of(use.user, {"aten::matmul", "aten::bmm"}) && use.offset == 0) {
+      return use.user->output();
+    }
+    if (use.offset == 0 &&
+        is_one_of(use.user, {"aten::dropout", "aten::dropout_", "aten::clone", "aten::to",
+                             "aten::contiguous", "aten::expand", "aten::reshape", "aten::view"})) {
+      if (Value* found = head_outputs(use.user->output())) return found;
+    }
+  }
+  return nullptr;
+}
+
+/// z becomes z * gate + shift for all that comes after it.
+void insert_gate(Graph& graph, Value* z, Value* gate, Value* shift) {
+  torch::jit::WithInsertPoint after(z->node()->next());
+  Value* scaled = graph.insert(c10::Symbol::fromQualString("aten::mul"), {z, gate});
+  Value* shifted = graph.insert(c10::Symbol::fromQualString("aten::add"), {scaled, shift});
+  z->replaceAllUsesAfterNodeWith(shifted->node(), shifted);
+}
+
+Value* first_tensor(Graph& graph) {
+  Value* output = graph.outputs().empty() ? nullptr : graph.outputs()[0];
+  if (output && output->node()->kind() == torch::jit::prim::TupleConstruct &&
+      !output->node()->inputs().empty()) {
+    output = output->node()->input(0);
+  }
+  if (!output || !output->type()->isSubtypeOf(*c10::TensorType::get())) {
+    throw ModelError("it returns no logits");
+  }
+  return output;
+}
+
+}  // namespace
+
+std::shared_ptr<Graph> gated_graph(const Module& module, const std::string& method,
+                                   const std::vector<std::size_t>& attention) {
+  std::shared_ptr<Graph> graph = flat_graph(module, method);
+  const std::vector<Value*> softmaxes = softmax_outputs(*graph);
+  std::vector<Value*> outputs = {first_tensor(*graph)};
+  for (const std::size_t i : attention) {
+    Value* z = head_outputs(softmaxes.at(i));
+    if (!z) {
+      throw ModelError("the pattern of its layer " + std::to_string(outputs.size() - 1) +
+                       " is not seen to be multiplied with values");
+    }
+    Value* gate = graph->addInput();
+    Value* shift = graph->addInput();
+    insert_gate(*graph, z, gate, shift);
+    outputs.push_back(z);
+  }
+  outputs[0] = first_tensor(*graph);  // a gate may have taken its place
+  while (!graph->outputs().empty()) graph->eraseOutput(graph->outputs().size() - 1);
+  for (Value* output : outputs) graph->registerOutput(output);
+  torch::jit::EliminateDeadCode(graph);
+  return graph;
+}
+
+}  // namespace attnviz
