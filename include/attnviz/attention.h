@@ -201,8 +201,9 @@ struct LayerScores {
   at::Tensor offsets;                      ///< [head, d] as offset_scores; undefined: not scored
   at::Tensor hits;                         ///< [head, d] as offset_hits; undefined: not scored
   std::vector<std::int64_t> positions;     ///< [head] where Score::position_share is; or empty
-  std::int64_t n_repeats = 0;              ///< rows of duplicate_on_text
-  std::int64_t n_prefixes = 0;             ///< rows of induction_on_text
+  std::vector<std::int64_t> rows_without_first;  ///< [head] of entropy_without_first; or empty
+  std::int64_t n_repeats = 0;                    ///< rows of duplicate_on_text
+  std::int64_t n_prefixes = 0;                   ///< rows of induction_on_text
 
   const HeadValues& operator[](Score score) const {
     return scores[static_cast<std::size_t>(score)];

@@ -186,6 +186,8 @@ struct HeadMeasures {
 struct HeadFindings {
   HeadId id;
   std::array<std::optional<Statistic>, kScores> scores;  ///< none: not scored
+  /// Rows, in all texts, of which Score::entropy_without_first is the mean.
+  std::int64_t rows_without_first = 0;
   std::optional<OffsetFinding> best_offset;
   std::optional<HitFinding> best_hit;
   std::optional<PositionFinding> position;

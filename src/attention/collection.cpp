@@ -43,6 +43,9 @@ void collect_layer(HeadSamples* heads, const LayerScores& layer) {
       collect_offsets(heads[head], offsets.data_ptr<double>() + head * n,
                       hits.data_ptr<double>() + head * n, n);
     }
+    if (!layer.rows_without_first.empty()) {
+      heads[head].rows_without_first += layer.rows_without_first[head];
+    }
     if (!layer.positions.empty()) {
       collect_position(heads[head], layer.positions[head],
                        *layer[Score::position_share].values[head]);

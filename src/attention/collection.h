@@ -26,6 +26,7 @@ struct HeadSamples {
   std::vector<FixedSum> hits;               ///< per offset
   std::optional<std::int64_t> position;     ///< where it is the same in all texts so far
   double least_position_share = 1;
+  std::int64_t rows_without_first = 0;
   std::int64_t n_positions = 0;  ///< texts that had a position
 };
 

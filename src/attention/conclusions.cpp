@@ -128,6 +128,7 @@ void conclude(std::vector<HeadFindings>& heads, const Collection& texts,
       statistics.add(of_offsets[i], {samples.offsets[*d].begin(), samples.offsets[*d].end()},
                      texts.offset_chances[*d], true);
     }
+    heads[i].rows_without_first = samples.rows_without_first;
     heads[i].best_hit = best_hit(samples, texts.n_texts);
     if (samples.position) {
       heads[i].position =

@@ -28,6 +28,9 @@ void put_rows(LayerScores& scores, const at::Tensor& heads, const RowSums& rows)
   put(scores, Score::normalised_entropy, entropy.normalised);
   put(scores, Score::entropy_without_first, entropy.without_first,
       entropy.rows_without_first.gt(0));
+  const at::Tensor n_rows = entropy.rows_without_first.contiguous();
+  const auto* n = n_rows.data_ptr<std::int64_t>();
+  scores.rows_without_first.assign(n, n + n_rows.numel());
   put(scores, Score::distance_to_uniform, mean_of_rows(rows.distance_to_uniform, 1));
   put(scores, Score::confidence, mean_of_rows(rows.largest, 1));
   if (heads.size(1) > 2) {

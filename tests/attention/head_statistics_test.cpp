@@ -97,6 +97,7 @@ TEST(HeadStatistics, AreMeansOverTextsEachCountingTheSame) {
   EXPECT_NEAR(previous.ci->high, a, 1e-7);
   EXPECT_EQ(report.shortest, 20);
   EXPECT_EQ(report.longest, 100);
+  EXPECT_EQ(report.heads[0].rows_without_first, 18);  // none of the second text
   EXPECT_FALSE(report.heads[0][Score::normalised_entropy]->excess);
 }
 

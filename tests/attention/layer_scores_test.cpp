@@ -97,6 +97,7 @@ TEST(LayerScores, ZeroWeightsAreExact) {
   EXPECT_FALSE(scores[Score::entropy_without_first].values[0]);
   EXPECT_FALSE(scores[Score::mean_distance_without_first].values[0]);
   EXPECT_EQ(*scores[Score::entropy_without_first].values[1], 0);
+  EXPECT_EQ(scores.rows_without_first, (std::vector<std::int64_t>{0, 30, 30}));
 }
 
 TEST(LayerScores, AreTheSameAsOneByOne) {
