@@ -226,7 +226,7 @@ struct HeadReport {
 struct StatisticsOptions {
   ScoreOptions scores;
   std::int64_t min_tokens = 16;       ///< of a text that is labelled
-  std::int64_t divergence_rows = 64;  ///< heads are compared on a text's first tokens; 0: not
+  std::int64_t divergence_rows = 32;  ///< heads are compared on a text's first tokens; 0: not
   std::uint64_t seed = 0;             ///< of the bootstrap
   std::int64_t resamples = 1000;
 };

@@ -70,6 +70,12 @@ void add_variation_flag(std::vector<HeadFlag>& flags, const HeadFindings& head,
   }
 }
 
+/// A loss that falls without the head is an effect too.
+bool has_no_effect(const HeadMeasures& measured, const Thresholds& t) {
+  if (!measured.loss_change || !measured.loss_change_upper) return false;
+  return std::max(-*measured.loss_change, *measured.loss_change_upper) < t.no_effect;
+}
+
 /// Dead is said only of a head whose output is small and whose removal changes nothing.
 void add_measured_flags(std::vector<HeadFlag>& flags, const HeadFindings& head,
                         const Thresholds& t) {
@@ -79,11 +85,7 @@ void add_measured_flags(std::vector<HeadFlag>& flags, const HeadFindings& head,
     flags.push_back(
         {FlagKind::low_output, FlagLevel::note, *measured.output_ratio, t.low_output, n, {}, {}});
   }
-  // A loss that falls without the head is an effect too.
-  const bool no_effect =
-      measured.loss_change && measured.loss_change_upper &&
-      *measured.loss_change_upper<t.no_effect&& * measured.loss_change> - t.no_effect;
-  if (!no_effect) return;
+  if (!has_no_effect(measured, t)) return;
   flags.push_back(
       {FlagKind::no_effect, FlagLevel::conclusion, *measured.loss_change, t.no_effect, n, {}, {}});
   if (measured.output_ratio && *measured.output_ratio <= t.dead_output) {

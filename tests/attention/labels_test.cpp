@@ -18,7 +18,7 @@ constexpr std::int64_t kT = 64;
 /// The report on n_texts texts on which the heads always do the same.
 HeadReport report_on(const std::vector<at::Tensor>& heads, int n_texts = 3,
                      const Thresholds& thresholds = {}) {
-  HeadStatistics statistics;
+  HeadStatistics statistics({.scores = {}, .divergence_rows = 64});
   for (int i = 0; i < n_texts; ++i) {
     statistics.add_text(layer(heads), different(heads[0].size(0)));
   }
