@@ -143,7 +143,7 @@ TEST(HeadStatistics, LeaveShortTextsOutWhereThereAreLongOnes) {
 
   statistics.add_text(layer({offset(16, 0)}), different(16));
   report = statistics.report();
-  EXPECT_FALSE(report.too_short);
+  ASSERT_FALSE(report.too_short);
   EXPECT_EQ(report.n_texts, 1);
   EXPECT_EQ(report.n_short_texts, 2);
   EXPECT_DOUBLE_EQ(report.heads[0][Score::previous_token]->mean, 0);

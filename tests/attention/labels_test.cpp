@@ -70,6 +70,13 @@ TEST(Labels, AreNotForced) {
   EXPECT_EQ(labels(head_like(odd)), "");
 }
 
+TEST(Labels, LocalIsNotPrimaryOverWhatItContains) {
+  // 0.7 on the token before, the rest four back: local has the larger excess.
+  const HeadFindings head = head_like(mix(offset(kT, 1), offset(kT, 4), .3));
+  EXPECT_EQ(labels(head), "previous-token, local");
+  EXPECT_GT(*head.labels[1].score.excess, *head.labels[0].score.excess);
+}
+
 TEST(Labels, SayTheOffset) {
   const HeadFindings head = head_like(offset(kT, 12));
   EXPECT_EQ(head.labels[0].offset, 12);
