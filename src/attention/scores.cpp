@@ -2,22 +2,32 @@
 
 #include "attnviz/attention.h"
 #include "attnviz/error.h"
+#include "passes.h"
 
 namespace attnviz {
 namespace {
 
-void check(const at::Tensor& pattern) {
-  if (pattern.dim() < 2 || pattern.size(-1) != pattern.size(-2) || pattern.size(-1) < 2) {
-    throw ShapeError("a pattern must be [..., T, T] with T >= 2, not " + c10::str(pattern.sizes()));
-  }
+/// [head] back to the leading axes of the pattern it came from.
+at::Tensor shaped(const at::Tensor& values, const at::Tensor& pattern) {
+  std::vector<std::int64_t> shape(pattern.sizes().begin(), pattern.sizes().end() - 2);
+  const auto own = values.sizes().slice(1);
+  shape.insert(shape.end(), own.begin(), own.end());
+  return values.view(shape);
 }
 
-/// Mean over the rows q >= 1 of A[q][q + offset].
+/// Mean over the rows q >= 1 of A[q][q + offset], offset 0 or -1.
 at::Tensor mean_of_diagonal(const at::Tensor& pattern, std::int64_t offset) {
-  check(pattern);
-  const at::Tensor diagonal = pattern.diagonal(offset, -2, -1).to(at::kDouble);
+  const at::Tensor heads = heads_of(pattern);
+  const at::Tensor diagonal = heads.diagonal(offset, 1, 2).to(at::kDouble);
   // The main diagonal starts in row 0, which is never counted.
-  return (offset == 0 ? diagonal.narrow(-1, 1, diagonal.size(-1) - 1) : diagonal).mean(-1);
+  return shaped(mean_of_rows(diagonal, offset == 0 ? 1 : 0), pattern);
+}
+
+void check_offset(const at::Tensor& heads, std::int64_t last_offset) {
+  if (last_offset < 0 || last_offset >= heads.size(1)) {
+    throw ShapeError("a pattern of " + std::to_string(heads.size(1)) + " positions has no offset " +
+                     std::to_string(last_offset));
+  }
 }
 
 }  // namespace
@@ -31,28 +41,61 @@ at::Tensor current_token_score(const at::Tensor& pattern) {
 }
 
 at::Tensor first_token_score(const at::Tensor& pattern) {
-  check(pattern);
-  return pattern.select(-1, 0).narrow(-1, 1, pattern.size(-1) - 1).to(at::kDouble).mean(-1);
+  const at::Tensor first = heads_of(pattern).select(2, 0).to(at::kDouble);
+  return shaped(mean_of_rows(first, 1), pattern);
 }
 
-at::Tensor induction_score(const at::Tensor& pattern, std::span<const TokenId> ids) {
-  check(pattern);
-  const auto n = static_cast<std::int64_t>(ids.size());
-  if (pattern.size(-1) != n) {
-    throw ShapeError("a pattern of " + std::to_string(pattern.size(-1)) + " positions and " +
-                     std::to_string(n) + " token ids do not belong together");
+at::Tensor offset_scores(const at::Tensor& pattern, std::int64_t last_offset) {
+  const at::Tensor heads = heads_of(pattern);
+  check_offset(heads, last_offset);
+  return shaped(offset_means(offset_sums(heads), last_offset), pattern);
+}
+
+at::Tensor offset_hits(const at::Tensor& pattern, std::int64_t last_offset) {
+  const at::Tensor heads = heads_of(pattern);
+  check_offset(heads, last_offset);
+  return shaped(offset_hits_of(heads, heads.amax(-1), last_offset), pattern);
+}
+
+at::Tensor confidence(const at::Tensor& pattern) {
+  return shaped(mean_of_rows(row_sums(heads_of(pattern)).largest, 1), pattern);
+}
+
+at::Tensor confidence_without_first(const at::Tensor& pattern) {
+  const at::Tensor heads = heads_of(pattern);
+  if (heads.size(1) < 3) {
+    throw ShapeError("confidence without the first token needs 3 positions, not 2");
   }
-  const at::Tensor id = at::tensor(at::ArrayRef<TokenId>(ids.data(), ids.size()), at::kLong);
-  const at::Tensor same = id.unsqueeze(1).eq(id.unsqueeze(0));  // [query, key]
-  // target[q][k+1] where ids[k] = ids[q] and k+1 < q: the matches, one column to the right.
-  const at::Tensor target =
-      at::constant_pad_nd(same.narrow(1, 0, n - 1), {1, 0}, 0).tril(-1).to(pattern.device());
-  const at::Tensor eligible = target.any(-1);
-  if (!eligible.any().item<bool>()) {
-    throw ShapeError("no token of the text has an earlier occurrence to continue from");
+  return shaped(mean_of_rows(row_sums(heads).largest_without_first, 2), pattern);
+}
+
+at::Tensor mean_distance(const at::Tensor& pattern) {
+  const at::Tensor sums = offset_sums(heads_of(pattern));
+  const at::Tensor distance = at::arange(sums.size(1), at::kDouble);
+  return shaped((sums * distance).sum(-1) / (sums.sum(-1) + 1), pattern);  // 1: row 0
+}
+
+at::Tensor attention_span(const at::Tensor& pattern, double mass) {
+  return shaped(span_of(offset_sums(heads_of(pattern)), mass), pattern);
+}
+
+at::Tensor last_keys_share(const at::Tensor& pattern, std::int64_t w) {
+  if (w < 1) throw ShapeError("the last " + std::to_string(w) + " keys are none");
+  return shaped(last_keys_of(offset_sums(heads_of(pattern)), w), pattern);
+}
+
+at::Tensor distance_to_uniform(const at::Tensor& pattern) {
+  return shaped(mean_of_rows(row_sums(heads_of(pattern)).distance_to_uniform, 1), pattern);
+}
+
+PositionShares largest_position_share(const at::Tensor& pattern) {
+  const at::Tensor heads = heads_of(pattern);
+  if (heads.size(1) < kLaterRows + 2) {
+    throw ShapeError("a position other than the first with 16 later ones needs 18, not " +
+                     std::to_string(heads.size(1)));
   }
-  const at::Tensor weight = (pattern.to(at::kDouble) * target).sum(-1);  // [..., query]
-  return weight.masked_fill(eligible.logical_not(), 0).sum(-1) / eligible.sum().item<double>();
+  const PositionShares shares = position_shares_of(key_sums(heads));
+  return {shaped(shares.share, pattern), shaped(shares.position, pattern)};
 }
 
 }  // namespace attnviz

@@ -5,21 +5,12 @@
 
 #include "attnviz/attention.h"
 #include "attnviz/error.h"
+#include "hand_made.h"
 
 namespace attnviz {
 namespace {
 
-/// Every row attends evenly to all that it may.
-at::Tensor uniform(std::int64_t n) {
-  return at::ones({n, n}, at::kDouble).tril() / at::arange(1, n + 1, at::kDouble).unsqueeze(1);
-}
-
-/// Row q attends to max(q - d, 0) alone.
-at::Tensor offset(std::int64_t n, std::int64_t d) {
-  at::Tensor pattern = at::zeros({n, n}, at::kDouble);
-  for (std::int64_t q = 0; q < n; ++q) pattern[q][std::max<std::int64_t>(q - d, 0)] = 1;
-  return pattern;
-}
+using namespace hand_made;
 
 TEST(Scores, OfExactHeadsAreOneAndZero) {
   EXPECT_DOUBLE_EQ(previous_token_score(offset(20, 1)).item<double>(), 1);

@@ -1,0 +1,145 @@
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <numeric>
+
+#include "bootstrap.h"
+#include "collection.h"
+
+namespace attnviz {
+namespace {
+
+/// Statistics whose intervals are found together, since resamples are shared.
+class Statistics {
+ public:
+  /// Puts the mean and SD into `into` now, the interval with finish(). It has to stay in place.
+  void add(std::optional<Statistic>& into, std::vector<double> values, const FixedSum& chance,
+           bool has_excess) {
+    if (values.empty()) return;
+    std::sort(values.begin(), values.end());
+    const auto n = static_cast<double>(values.size());
+    Statistic& statistic = into.emplace();
+    statistic.n_texts = static_cast<std::int64_t>(values.size());
+    statistic.mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
+    if (values.size() > 1) {
+      double squares = 0;
+      for (const double value : values) squares += std::pow(value - statistic.mean, 2);
+      statistic.sd = std::sqrt(squares / (n - 1));
+    }
+    if (chance.n > 0) statistic.chance = chance.mean();
+    if (has_excess && statistic.chance && *statistic.chance < 1) {
+      statistic.excess = (statistic.mean - *statistic.chance) / (1 - *statistic.chance);
+    }
+    statistics_.push_back(&statistic);
+    samples_.push_back(std::move(values));
+  }
+
+  void finish(const StatisticsOptions& options) {
+    const auto intervals = bootstrap(samples_, options.resamples, options.seed);
+    for (std::size_t i = 0; i < statistics_.size(); ++i) statistics_[i]->ci = intervals[i];
+  }
+
+ private:
+  std::vector<std::vector<double>> samples_;
+  std::vector<Statistic*> statistics_;
+};
+
+/// Offsets that at least half of the texts are long enough for.
+bool is_common(std::size_t n, std::int64_t n_texts) {
+  return n > 0 && 2 * n >= static_cast<std::size_t>(n_texts);
+}
+
+/// Of float values in any order; they are sorted.
+double mean_of(std::vector<float> values) {
+  std::sort(values.begin(), values.end());
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+std::optional<std::size_t> best_offset(const HeadSamples& head, std::int64_t n_texts) {
+  std::optional<std::size_t> best;
+  double best_mean = -1;
+  for (std::size_t d = 0; d < head.offsets.size(); ++d) {
+    if (!is_common(head.offsets[d].size(), n_texts)) continue;
+    const double mean = mean_of(head.offsets[d]);
+    if (mean > best_mean) best = d, best_mean = mean;
+  }
+  return best;
+}
+
+std::optional<HitFinding> best_hit(const HeadSamples& head, std::int64_t n_texts) {
+  std::optional<HitFinding> best;
+  for (std::size_t d = 0; d < head.hits.size(); ++d) {
+    const FixedSum& hits = head.hits[d];
+    if (!is_common(static_cast<std::size_t>(hits.n), n_texts)) continue;
+    if (!best || hits.mean() > best->share) {
+      best =
+          HitFinding{static_cast<std::int64_t>(d), hits.mean(), mean_of(head.offsets[d]), hits.n};
+    }
+  }
+  return best;
+}
+
+/// Pairs that are comparable without the first token come before those that are not.
+std::optional<Neighbour> nearest(const std::vector<HeadFindings>& heads, std::int64_t head,
+                                 const Collection& texts) {
+  if (texts.n_compared == 0) return {};
+  const at::Tensor bits = from_fixed(texts.bits[head]) / texts.n_compared;
+  const at::Tensor rest =
+      from_fixed(texts.bits_without_first[head]) / texts.n_comparable[head].clamp_min(1);
+  std::optional<Neighbour> best;
+  std::pair<bool, double> best_rank;
+  for (std::int64_t other = 0; other < bits.size(0); ++other) {
+    if (other == head) continue;
+    Neighbour found{heads[other].id, bits[other].item<double>(), {}, texts.n_compared};
+    if (2 * texts.n_comparable[head][other].item<std::int64_t>() >= texts.n_compared) {
+      found.bits_without_first = rest[other].item<double>();
+    }
+    const std::pair rank(!found.bits_without_first,
+                         std::max(found.bits, found.bits_without_first.value_or(0)));
+    if (!best || rank < best_rank) best = found, best_rank = rank;
+  }
+  return best;
+}
+
+void add_scores(Statistics& statistics, HeadFindings& head,
+                const std::array<Samples, kScores>& samples) {
+  for (const ScoreInfo& info : score_table()) {
+    const Samples& score = samples[static_cast<std::size_t>(info.score)];
+    statistics.add(head[info.score], score.values, score.chance, info.has_excess);
+  }
+}
+
+}  // namespace
+
+void conclude(std::vector<HeadFindings>& heads, const Collection& texts,
+              const std::vector<std::array<Samples, kScores>>& probes,
+              const StatisticsOptions& options) {
+  Statistics statistics;
+  std::deque<std::optional<Statistic>> of_offsets(heads.size());
+  for (std::size_t i = 0; i < heads.size(); ++i) {
+    if (!probes.empty()) add_scores(statistics, heads[i], probes[i]);
+    if (texts.heads.empty()) continue;
+    const HeadSamples& samples = texts.heads[i];
+    add_scores(statistics, heads[i], samples.scores);
+    if (const auto d = best_offset(samples, texts.n_texts)) {
+      heads[i].best_offset = OffsetFinding{static_cast<std::int64_t>(*d), {}};
+      statistics.add(of_offsets[i], {samples.offsets[*d].begin(), samples.offsets[*d].end()},
+                     texts.offset_chances[*d], true);
+    }
+    heads[i].rows_without_first = samples.rows_without_first;
+    heads[i].best_hit = best_hit(samples, texts.n_texts);
+    if (samples.position) {
+      heads[i].position =
+          PositionFinding{*samples.position, samples.least_position_share, samples.n_positions};
+    }
+    heads[i].nearest = nearest(heads, static_cast<std::int64_t>(i), texts);
+  }
+  statistics.finish(options);
+  for (std::size_t i = 0; i < heads.size(); ++i) {
+    if (of_offsets[i]) heads[i].best_offset->score = *of_offsets[i];
+  }
+}
+
+}  // namespace attnviz

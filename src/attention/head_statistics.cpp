@@ -1,0 +1,115 @@
+#include "attnviz/error.h"
+#include "attnviz/heads.h"
+#include "collection.h"
+
+namespace attnviz {
+
+struct HeadStatistics::State {
+  StatisticsOptions options;
+  std::vector<std::int64_t> n_heads;  // per layer
+  Collection texts, short_texts;
+  std::vector<std::array<Samples, kScores>> probes;  // per head
+  std::int64_t n_probes = 0;
+
+  /// Throws ShapeError where they do not fit what came before.
+  void check(const AttentionPatterns& patterns) {
+    if (!patterns.causal) {
+      throw ShapeError("this attention looks ahead; the scores of heads are for causal attention");
+    }
+    if (patterns.layers.empty()) throw ShapeError("there is no attention: no layer was captured");
+    std::vector<std::int64_t> found;
+    for (const at::Tensor& layer : patterns.layers) found.push_back(layer.size(0));
+    if (n_heads.empty()) n_heads = found;
+    if (found != n_heads) {
+      throw ShapeError("the texts come from models with different layers or heads");
+    }
+  }
+
+  std::vector<HeadFindings> unscored_heads() const {
+    std::vector<HeadFindings> heads;
+    for (std::size_t layer = 0; layer < n_heads.size(); ++layer) {
+      for (std::int64_t head = 0; head < n_heads[layer]; ++head) {
+        heads.emplace_back().id = {static_cast<int>(layer), static_cast<int>(head)};
+      }
+    }
+    return heads;
+  }
+};
+
+HeadStatistics::HeadStatistics(StatisticsOptions options) : state_(std::make_unique<State>()) {
+  if (options.resamples < 1) throw UsageError("the bootstrap needs a resample or more");
+  state_->options = options;
+}
+HeadStatistics::~HeadStatistics() = default;
+HeadStatistics::HeadStatistics(HeadStatistics&&) noexcept = default;
+HeadStatistics& HeadStatistics::operator=(HeadStatistics&&) noexcept = default;
+
+void HeadStatistics::add_text(const AttentionPatterns& patterns, std::span<const TokenId> ids) {
+  state_->check(patterns);
+  const bool is_short = patterns.n_positions() < state_->options.min_tokens;
+  collect(is_short ? state_->short_texts : state_->texts, patterns, ids, state_->options);
+}
+
+void HeadStatistics::add_probe(const AttentionPatterns& repeated, const AttentionPatterns& control,
+                               const RepeatedProbe& probe) {
+  state_->check(repeated);
+  state_->check(control);
+  std::vector<std::array<ProbeScores, 2>> layers;
+  std::size_t n_heads = 0;
+  for (std::size_t layer = 0; layer < repeated.layers.size(); ++layer) {
+    layers.push_back(
+        {probe_scores(repeated.layers[layer], probe), probe_scores(control.layers[layer], probe)});
+    n_heads += repeated.layers[layer].size(0);
+  }
+  state_->probes.resize(n_heads);
+  auto into = state_->probes.begin();
+  for (const auto& [on_repeat, on_control] : layers) {
+    for (std::int64_t head = 0; head < on_repeat.induction.size(0); ++head, ++into) {
+      const auto add = [&](Score score, const at::Tensor& values) {
+        Samples& samples = (*into)[static_cast<std::size_t>(score)];
+        samples.values.push_back(values[head].item<double>());
+        samples.chance.add(on_repeat.chance);
+      };
+      add(Score::duplicate_token, on_repeat.duplicate);
+      add(Score::induction, on_repeat.induction);
+      add(Score::duplicate_control, on_control.duplicate);
+      add(Score::induction_control, on_control.induction);
+    }
+  }
+  ++state_->n_probes;
+}
+
+HeadReport HeadStatistics::report(const Thresholds& thresholds,
+                                  std::span<const std::optional<HeadVariation>> variation,
+                                  std::span<const HeadMeasures> measures) const {
+  const State& state = *state_;
+  HeadReport report;
+  report.too_short = state.texts.n_texts == 0;
+  const Collection& texts = report.too_short ? state.short_texts : state.texts;
+  if (texts.n_texts == 0 && state.n_probes == 0) throw UsageError("there is no text to report on");
+  report.heads = state.unscored_heads();
+  for (const std::size_t n : {variation.size(), measures.size()}) {
+    if (n != 0 && n != report.heads.size()) {
+      throw ShapeError("measures of " + std::to_string(n) + " heads, but there are " +
+                       std::to_string(report.heads.size()));
+    }
+  }
+  report.n_layers = static_cast<std::int64_t>(state.n_heads.size());
+  report.n_texts = texts.n_texts;
+  report.n_short_texts = state.short_texts.n_texts;
+  report.n_probes = state.n_probes;
+  report.shortest = texts.shortest;
+  report.longest = texts.longest;
+  report.n_repeats = texts.n_repeats;
+  report.n_prefixes = texts.n_prefixes;
+  report.thresholds = thresholds;
+  conclude(report.heads, texts, state.probes, state.options);
+  for (std::size_t head = 0; head < report.heads.size(); ++head) {
+    if (!variation.empty()) report.heads[head].variation = variation[head];
+    if (!measures.empty()) report.heads[head].measures = measures[head];
+  }
+  label_heads(report);
+  return report;
+}
+
+}  // namespace attnviz
