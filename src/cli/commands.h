@@ -30,7 +30,7 @@ inline const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
       {"show", "draw a text's attention; `attnviz TEXT` for short", set_up_show},
       {"info", "say what a model is", set_up_info},
-      {"import", "make a model of a checkpoint: .pth, .bin, .safetensors", set_up_import},
+      {"import", "make a model of a checkpoint (.pth, .safetensors)", set_up_import},
       {"train", "train a small GPT from nothing on text files", set_up_train},
   };
   return table;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <torch/script.h>
+#include <torch/torch.h>
 
 #include "attnviz/error.h"
 #include "attnviz/train.h"
