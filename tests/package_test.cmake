@@ -1,5 +1,5 @@
 # Installs, moves the installation, builds tests/package against it and runs both programs.
-# Usage: cmake -D BUILD=... -D SOURCE=... -P package_test.cmake
+# Usage: cmake -D BUILD=... -D SOURCE=... -D GENERATOR=... -P package_test.cmake
 set(work ${BUILD}/package_test)
 file(REMOVE_RECURSE ${work})
 file(MAKE_DIRECTORY ${work}/run)
@@ -12,7 +12,7 @@ function(run)
 endfunction()
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${work}/first)
 file(RENAME ${work}/first ${work}/prefix)  # nothing may remember where it was put
-run(${CMAKE_COMMAND} -S ${SOURCE} -B ${work}/build -DCMAKE_PREFIX_PATH=${work}/prefix
+run(${CMAKE_COMMAND} -G ${GENERATOR} -S ${SOURCE} -B ${work}/build -DCMAKE_PREFIX_PATH=${work}/prefix
   -DCMAKE_BUILD_TYPE=Release)
 run(${CMAKE_COMMAND} --build ${work}/build)
 run(${work}/prefix/bin/attnviz "The cat sat" --prefix installed --dpi 40)

@@ -257,6 +257,14 @@ TEST_F(Cli, TrainsSavesAndShowsItsOwnModel) {
   EXPECT_NE(trained.err.find("held-out loss"), std::string::npos) << trained.err;
   const Outcome shown = run("'the cat sat' --json --dpi 40 --model '" + model + "'");
   EXPECT_EQ(nlohmann::json::parse(shown.out)["heads"], (std::vector<int>{3, 3})) << shown.err;
+
+  const std::string more = "train --from '" + model + "' --text '" +
+                           elsewhere("text.txt").string() + "' --out '" +
+                           elsewhere("more.pt").string() + "' --context 16 --batch-tokens 64 ";
+  EXPECT_EQ(run(more + "--steps 2").status, 0);
+  const Outcome info = run("info --json '" + elsewhere("more.pt").string() + "'");
+  EXPECT_EQ(nlohmann::json::parse(info.out)["heads"], (std::vector<int>{3, 3})) << info.err;
+  EXPECT_EQ(run(more + "--layers 3").status, 2);
 }
 
 TEST_F(Cli, ASignalDuringTrainingSavesWhatThereIs) {

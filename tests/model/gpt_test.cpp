@@ -46,6 +46,30 @@ TEST(Gpt, TheSameSeedGivesTheSameWeights) {
   EXPECT_FALSE(at::equal(embedding(7), embedding(8)));
 }
 
+TEST(Gpt, TheFirstHeadOfALayerStartsWithEqualQueriesAndKeys) {
+  const torch::jit::Module gpt = build_gpt(tiny_gpt(), 0);
+  for (const char* layer : {"block_0", "block_1"}) {
+    const torch::jit::Module block = gpt.attr(layer).toModule();
+    const at::Tensor w_q = block.attr("w_q").toTensor(), w_k = block.attr("w_k").toTensor();
+    EXPECT_TRUE(at::equal(w_q.narrow(0, 0, 4), w_k.narrow(0, 0, 4)));
+    EXPECT_FALSE(at::equal(w_q.narrow(0, 4, 4), w_k.narrow(0, 4, 4)));
+  }
+}
+
+TEST(Gpt, LoadedItGoesOnWhereItWasSaved) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "gpt.pt";
+  torch::jit::Module gpt = build_gpt(tiny_gpt(), 0);
+  save_gpt(gpt, {tiny_gpt(), {}}, path, Precision::single);
+  torch::jit::Module loaded = load_gpt(path);
+  EXPECT_TRUE(loaded.is_training());
+  EXPECT_TRUE(loaded.attr("token_embedding").toTensor().requires_grad());
+  EXPECT_TRUE(
+      at::equal(loaded.attr("token_embedding").toTensor(), gpt.attr("token_embedding").toTensor()));
+  gpt.save(path.string());  // without a record
+  EXPECT_THROW((void)load_gpt(path), ModelError);
+}
+
 TEST(Gpt, RefusesHeadsThatDoNotDivideItsWidth) {
   EXPECT_THROW((void)trainable_gpt(2, 5, 16), UsageError);
 }
