@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 
 #include "attnviz/error.h"
 #include "attnviz/run.h"
@@ -83,7 +84,9 @@ int main(int argc, char** argv) {
     spdlog::error("out of memory; try a shorter text (--max-tokens)");
     return kFailed;
   } catch (const std::exception& error) {
-    spdlog::error("{}", error.what());
+    // Ours are one line; a library's may go on with a trace of its calls.
+    const std::string_view message = error.what();
+    spdlog::error("{}", message.substr(0, message.find('\n')));
     return kFailed;
   }
 }
