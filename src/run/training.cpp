@@ -104,10 +104,13 @@ GptConfig config_of(const TrainRunOptions& options, const Tokenizer& tokenizer) 
   return config;
 }
 
-Provenance provenance(const TrainRunOptions& options, std::int64_t step) {
+constexpr std::size_t kSteps = 2;  ///< of provenance's entries
+
+/// All but the steps. Made before training, which may write over the model that it goes on with.
+Provenance provenance(const TrainRunOptions& options) {
   Provenance provenance = {{"attnviz", version()},
                            {"made by", "attnviz train"},
-                           {"steps", std::to_string(step)},
+                           {"steps", "0"},
                            {"seed", std::to_string(options.train.seed)}};
   if (!options.from.empty()) {
     provenance.emplace_back("sha256 " + options.from.filename().string(),
@@ -160,9 +163,11 @@ TrainMeasure run_training(const TrainRunOptions& options,
       options.from.empty() ? build_gpt(config, options.train.seed) : load_gpt(options.from);
   TrainOptions how = options.train;
   if (!options.from.empty()) how.repeat_share = 0;
+  GptRecord record = {config, provenance(options)};
   TrainMeasure measure;
   const auto measure_and_save = [&](std::int64_t step) {
-    save_gpt(gpt, {config, provenance(options, step)}, options.out, Precision::half);
+    record.provenance[kSteps].second = std::to_string(step);
+    save_gpt(gpt, record, options.out, Precision::half);
     measure = measure_gpt(gpt, split.held_out, options.train.context);
     measure.step = step;
     on_measure(measure);
