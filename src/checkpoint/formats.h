@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,7 +18,8 @@ Checkpoint read_torch_file(const std::filesystem::path& path);
 /// Reads one .safetensors file. Throws FileError, ModelError without the file's name.
 std::vector<NamedTensor> read_safetensors_file(const std::filesystem::path& path);
 
-/// True for a product of sizes, times bytes each, that is at most `limit`.
-bool fits(const std::vector<std::int64_t>& sizes, std::uint64_t bytes_each, std::uint64_t limit);
+/// Product of the sizes, times bytes each; none where a size is negative or 64 bits do not hold it.
+std::optional<std::uint64_t> byte_count(const std::vector<std::int64_t>& sizes,
+                                        std::uint64_t bytes_each);
 
 }  // namespace attnviz::checkpoint

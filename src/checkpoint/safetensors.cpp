@@ -75,12 +75,9 @@ Entry entry_of(const std::string& name, const Json& json) {
               json.at("data_offsets").at(1).get<std::uint64_t>()};
   if (entry.begin > entry.end) throw ModelError("its tensor " + name + " ends before it begins");
   const std::uint64_t length = entry.end - entry.begin;
-  const std::uint64_t each = c10::elementSize(entry.type);
-  std::uint64_t needed = each;
-  for (const std::int64_t n : entry.shape) {
-    if (n < 0 || __builtin_mul_overflow(needed, std::uint64_t(n), &needed)) needed = ~0ULL;
+  if (checkpoint::byte_count(entry.shape, c10::elementSize(entry.type)) != length) {
+    throw ModelError("its tensor " + name + " has a shape of another size");
   }
-  if (needed != length) throw ModelError("its tensor " + name + " has a shape of another size");
   return entry;
 }
 

@@ -14,6 +14,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::uint64_t kTooMany = ~std::uint64_t{0};  ///< bytes for any file
+
 c10::ScalarType type_of(const std::string& storage) {
   static const std::map<std::string, c10::ScalarType> kTypes = {
       {"torch.FloatStorage", at::kFloat},       {"torch.HalfStorage", at::kHalf},
@@ -46,7 +48,7 @@ class Storages {
  private:
   const at::Tensor& numbers(const PickleStorage& storage) {
     const c10::ScalarType type = type_of(storage.type);
-    if (storage.numel < 0 || !fits({storage.numel}, c10::elementSize(type), size_)) {
+    if (byte_count({storage.numel}, c10::elementSize(type)).value_or(kTooMany) > size_) {
       throw ModelError("a tensor of it claims more than the file holds");
     }
     at::Tensor& kept = kept_[storage.key];
@@ -77,7 +79,7 @@ class Storages {
     }
     if (std::find(sizes.begin(), sizes.end(), 0) != sizes.end()) return;
     std::int64_t last = offset, extent = 0;
-    bool overflows = !fits(sizes, 1, size_);
+    bool overflows = byte_count(sizes, 1).value_or(kTooMany) > size_;
     for (std::size_t i = 0; i < sizes.size(); ++i) {
       overflows = overflows || __builtin_mul_overflow(sizes[i] - 1, strides[i], &extent) ||
                   __builtin_add_overflow(last, extent, &last);
@@ -137,12 +139,13 @@ void add_settings(const PickleDict& top, const char* key, Checkpoint& checkpoint
 
 }  // namespace
 
-bool fits(const std::vector<std::int64_t>& sizes, std::uint64_t bytes_each, std::uint64_t limit) {
+std::optional<std::uint64_t> byte_count(const std::vector<std::int64_t>& sizes,
+                                        std::uint64_t bytes_each) {
   std::uint64_t total = bytes_each;
   for (const std::int64_t size : sizes) {
-    if (size < 0 || __builtin_mul_overflow(total, std::uint64_t(size), &total)) return false;
+    if (size < 0 || __builtin_mul_overflow(total, std::uint64_t(size), &total)) return std::nullopt;
   }
-  return total <= limit;
+  return total;
 }
 
 Checkpoint read_torch_file(const fs::path& path) {
