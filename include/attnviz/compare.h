@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -42,9 +43,11 @@ struct HeadVariation {
   std::int64_t n_texts = 0;
 };
 
-/// Measures variation in memory that does not grow with the texts' lengths, and by one number a
-/// head with their count. The mean pattern has to be known before deviations from it, so texts are
-/// shown twice; a causal model needs only their first n_rows tokens for it.
+class Samples;
+
+/// Measures variation in memory that grows neither with the texts' lengths nor with their count.
+/// The mean pattern has to be known before deviations from it, so texts are shown twice; a causal
+/// model needs only their first n_rows tokens for it.
 ///
 ///     Variation variation;
 ///     for (ids : texts) variation.add_to_mean(capture(first_16(ids)));
@@ -57,6 +60,7 @@ class Variation {
  public:
   /// n_rows: positions that count, of every text; below 16 means little.
   explicit Variation(std::int64_t n_rows = 16, std::uint64_t seed = 0);
+  ~Variation();
 
   /// False: the text has fewer than n_rows tokens and is left out.
   /// Throws ShapeError where layers or heads differ from the texts before.
@@ -76,8 +80,8 @@ class Variation {
   std::vector<std::int64_t> n_heads_;  // per layer
   at::Tensor sums_;                    // [head, q, k] int64, fixed point
   std::int64_t n_texts_ = 0;
-  std::vector<std::vector<double>> of_texts_;  // per head: the texts' own v
-  at::Tensor rest_deviation_, rest_mass_;      // [head] int64, fixed point: without column 0
+  std::unique_ptr<std::vector<Samples>> of_texts_;  // per head: the texts' own v
+  at::Tensor rest_deviation_, rest_mass_;           // [head] int64, fixed point: without column 0
 };
 
 }  // namespace attnviz

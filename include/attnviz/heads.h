@@ -73,8 +73,9 @@ void set_threshold(Thresholds& thresholds, std::string_view assignment);
 /// A score over texts, each text counting the same.
 struct Statistic {
   double mean = 0;
-  std::optional<double> sd;      ///< over texts, n - 1 in the denominator; none for one text
-  std::optional<Interval> ci;    ///< 95 % bootstrap interval of the mean; none for one text
+  std::optional<double> sd;  ///< over texts, n - 1 in the denominator; none for one text
+  /// 95 % bootstrap interval of the mean, of more than 512 texts the normal one; none for one text.
+  std::optional<Interval> ci;
   std::int64_t n_texts = 0;      ///< texts (or probe sequences) that had the score
   std::optional<double> chance;  ///< what a uniform head scores, mean over the same texts
   std::optional<double> excess;  ///< (mean - chance) / (1 - chance), for shares of attention
@@ -231,8 +232,8 @@ struct StatisticsOptions {
   std::int64_t resamples = 1000;
 };
 
-/// Collects scores over texts, in any order: the report is the same, bit for bit. Keeps some dozen
-/// numbers a text and head, and no pattern.
+/// Collects scores over texts, in any order: the report is the same, bit for bit. Memory does
+/// not grow with the number of texts.
 class HeadStatistics {
  public:
   explicit HeadStatistics(StatisticsOptions options = {});

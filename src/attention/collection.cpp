@@ -21,7 +21,7 @@ void collect_offsets(HeadSamples& head, const double* scores, const double* hits
   if (head.offsets.size() < n) head.offsets.resize(n);
   if (head.hits.size() < n) head.hits.resize(n);
   for (std::size_t d = 0; d < n; ++d) {
-    head.offsets[d].push_back(static_cast<float>(scores[d]));
+    head.offsets[d].add(scores[d]);
     head.hits[d].add(hits[d]);
   }
 }
@@ -34,9 +34,10 @@ void collect_layer(HeadSamples* heads, const LayerScores& layer) {
     for (std::size_t score = 0; score < kScores; ++score) {
       const std::optional<double>& value = layer.scores[score].values[head];
       if (!value) continue;
-      heads[head].scores[score].values.push_back(*value);
-      if (layer.scores[score].chance)
-        heads[head].scores[score].chance.add(*layer.scores[score].chance);
+      heads[head].scores[score].add(*value);
+      if (layer.scores[score].chance) {
+        heads[head].scores[score].add_chance(*layer.scores[score].chance);
+      }
     }
     if (layer.offsets.defined()) {
       const std::size_t n = offsets.size(1);

@@ -8,23 +8,16 @@
 #include <vector>
 
 #include "attnviz/heads.h"
-#include "fixed_point.h"
+#include "samples.h"
 
 namespace attnviz {
-
-/// A score of one head, text by text. Nothing in it depends on the order of the texts once the
-/// values are sorted.
-struct Samples {
-  std::vector<double> values;
-  FixedSum chance;
-};
 
 /// What is kept of one head.
 struct HeadSamples {
   std::array<Samples, kScores> scores;
-  std::vector<std::vector<float>> offsets;  ///< per offset, text by text
-  std::vector<FixedSum> hits;               ///< per offset
-  std::optional<std::int64_t> position;     ///< where it is the same in all texts so far
+  std::vector<Samples> offsets;          ///< per offset
+  std::vector<FixedSum> hits;            ///< per offset
+  std::optional<std::int64_t> position;  ///< where it is the same in all texts so far
   double least_position_share = 1;
   std::int64_t rows_without_first = 0;
   std::int64_t n_positions = 0;  ///< texts that had a position

@@ -1,49 +1,38 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <cmath>
 #include <deque>
-#include <numeric>
 
-#include "bootstrap.h"
 #include "collection.h"
 
 namespace attnviz {
 namespace {
 
-/// Statistics whose intervals are found together, since resamples are shared.
+/// Scores whose intervals are found together, since resamples are shared.
 class Statistics {
  public:
-  /// Puts the mean and SD into `into` now, the interval with finish(). It has to stay in place.
-  void add(std::optional<Statistic>& into, std::vector<double> values, const FixedSum& chance,
-           bool has_excess) {
-    if (values.empty()) return;
-    std::sort(values.begin(), values.end());
-    const auto n = static_cast<double>(values.size());
-    Statistic& statistic = into.emplace();
-    statistic.n_texts = static_cast<std::int64_t>(values.size());
-    statistic.mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
-    if (values.size() > 1) {
-      double squares = 0;
-      for (const double value : values) squares += std::pow(value - statistic.mean, 2);
-      statistic.sd = std::sqrt(squares / (n - 1));
-    }
-    if (chance.n > 0) statistic.chance = chance.mean();
-    if (has_excess && statistic.chance && *statistic.chance < 1) {
-      statistic.excess = (statistic.mean - *statistic.chance) / (1 - *statistic.chance);
-    }
-    statistics_.push_back(&statistic);
-    samples_.push_back(std::move(values));
+  /// `into` has to stay in place until finish(), and `samples` as well.
+  void add(std::optional<Statistic>& into, const Samples& samples, bool has_excess) {
+    if (samples.count() == 0) return;
+    wanted_.push_back({&into, has_excess});
+    samples_.push_back(&samples);
   }
 
   void finish(const StatisticsOptions& options) {
-    const auto intervals = bootstrap(samples_, options.resamples, options.seed);
-    for (std::size_t i = 0; i < statistics_.size(); ++i) statistics_[i]->ci = intervals[i];
+    const auto found = statistics_of(samples_, options.resamples, options.seed);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      *wanted_[i].into = found[i];
+      if (wanted_[i].has_excess) add_excess(**wanted_[i].into);
+    }
   }
 
  private:
-  std::vector<std::vector<double>> samples_;
-  std::vector<Statistic*> statistics_;
+  struct Wanted {
+    std::optional<Statistic>* into;
+    bool has_excess;
+  };
+  std::vector<Wanted> wanted_;
+  std::vector<const Samples*> samples_;
 };
 
 /// Offsets that at least half of the texts are long enough for.
@@ -51,18 +40,12 @@ bool is_common(std::size_t n, std::int64_t n_texts) {
   return n > 0 && 2 * n >= static_cast<std::size_t>(n_texts);
 }
 
-/// Of float values in any order; they are sorted.
-double mean_of(std::vector<float> values) {
-  std::sort(values.begin(), values.end());
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
-
 std::optional<std::size_t> best_offset(const HeadSamples& head, std::int64_t n_texts) {
   std::optional<std::size_t> best;
   double best_mean = -1;
   for (std::size_t d = 0; d < head.offsets.size(); ++d) {
-    if (!is_common(head.offsets[d].size(), n_texts)) continue;
-    const double mean = mean_of(head.offsets[d]);
+    if (!is_common(static_cast<std::size_t>(head.offsets[d].count()), n_texts)) continue;
+    const double mean = head.offsets[d].mean();
     if (mean > best_mean) best = d, best_mean = mean;
   }
   return best;
@@ -74,8 +57,7 @@ std::optional<HitFinding> best_hit(const HeadSamples& head, std::int64_t n_texts
     const FixedSum& hits = head.hits[d];
     if (!is_common(static_cast<std::size_t>(hits.n), n_texts)) continue;
     if (!best || hits.mean() > best->share) {
-      best =
-          HitFinding{static_cast<std::int64_t>(d), hits.mean(), mean_of(head.offsets[d]), hits.n};
+      best = HitFinding{static_cast<std::int64_t>(d), hits.mean(), head.offsets[d].mean(), hits.n};
     }
   }
   return best;
@@ -106,8 +88,8 @@ std::optional<Neighbour> nearest(const std::vector<HeadFindings>& heads, std::in
 void add_scores(Statistics& statistics, HeadFindings& head,
                 const std::array<Samples, kScores>& samples) {
   for (const ScoreInfo& info : score_table()) {
-    const Samples& score = samples[static_cast<std::size_t>(info.score)];
-    statistics.add(head[info.score], score.values, score.chance, info.has_excess);
+    statistics.add(head[info.score], samples[static_cast<std::size_t>(info.score)],
+                   info.has_excess);
   }
 }
 
@@ -125,8 +107,7 @@ void conclude(std::vector<HeadFindings>& heads, const Collection& texts,
     add_scores(statistics, heads[i], samples.scores);
     if (const auto d = best_offset(samples, texts.n_texts)) {
       heads[i].best_offset = OffsetFinding{static_cast<std::int64_t>(*d), {}};
-      statistics.add(of_offsets[i], {samples.offsets[*d].begin(), samples.offsets[*d].end()},
-                     texts.offset_chances[*d], true);
+      statistics.add(of_offsets[i], samples.offsets[*d], true);
     }
     heads[i].rows_without_first = samples.rows_without_first;
     heads[i].best_hit = best_hit(samples, texts.n_texts);
@@ -138,7 +119,11 @@ void conclude(std::vector<HeadFindings>& heads, const Collection& texts,
   }
   statistics.finish(options);
   for (std::size_t i = 0; i < heads.size(); ++i) {
-    if (of_offsets[i]) heads[i].best_offset->score = *of_offsets[i];
+    if (!of_offsets[i]) continue;
+    OffsetFinding& best = *heads[i].best_offset;
+    best.score = *of_offsets[i];
+    best.score.chance = texts.offset_chances[static_cast<std::size_t>(best.offset)].mean();
+    add_excess(best.score);
   }
 }
 

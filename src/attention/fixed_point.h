@@ -29,4 +29,20 @@ struct FixedSum {
   }
 };
 
+/// A sum of squares to go with a FixedSum of the same values, exact likewise.
+struct FixedSquares {
+  __extension__ using Wide = __int128;
+  Wide sum = 0;
+  void add(double value) {
+    const Wide fixed = std::llround(value * kFixedOne);
+    sum += fixed * fixed;
+  }
+  /// Sum of (value - mean)^2; at least 0.
+  [[nodiscard]] double deviation(const FixedSum& of) const {
+    const Wide scaled = sum * of.n - static_cast<Wide>(of.sum) * of.sum;
+    const auto n = static_cast<double>(of.n);
+    return static_cast<double>(scaled) / kFixedOne / kFixedOne / n;
+  }
+};
+
 }  // namespace attnviz

@@ -67,8 +67,8 @@ void HeadStatistics::add_probe(const AttentionPatterns& repeated, const Attentio
     for (std::int64_t head = 0; head < on_repeat.induction.size(0); ++head, ++into) {
       const auto add = [&](Score score, const at::Tensor& values) {
         Samples& samples = (*into)[static_cast<std::size_t>(score)];
-        samples.values.push_back(values[head].item<double>());
-        samples.chance.add(on_repeat.chance);
+        samples.add(values[head].item<double>());
+        samples.add_chance(on_repeat.chance);
       };
       add(Score::duplicate_token, on_repeat.duplicate);
       add(Score::induction, on_repeat.induction);

@@ -1,12 +1,8 @@
 #include <ATen/ATen.h>
 
-#include <algorithm>
-#include <numeric>
-
 #include "attnviz/compare.h"
 #include "attnviz/error.h"
-#include "bootstrap.h"
-#include "fixed_point.h"
+#include "samples.h"
 
 namespace attnviz {
 namespace {
@@ -21,9 +17,12 @@ std::vector<std::int64_t> heads_per_layer(const AttentionPatterns& patterns) {
 
 }  // namespace
 
-Variation::Variation(std::int64_t n_rows, std::uint64_t seed) : n_rows_(n_rows), seed_(seed) {
+Variation::Variation(std::int64_t n_rows, std::uint64_t seed)
+    : n_rows_(n_rows), seed_(seed), of_texts_(std::make_unique<std::vector<Samples>>()) {
   if (n_rows < 2) throw UsageError("variation needs 2 rows or more of each text");
 }
+
+Variation::~Variation() = default;
 
 /// [head, q, k] float64: the first n_rows_ rows of all heads, layer by layer.
 at::Tensor Variation::first_rows(const AttentionPatterns& patterns) const {
@@ -45,7 +44,7 @@ bool Variation::add_to_mean(const AttentionPatterns& patterns) {
     sums_ = at::zeros_like(rows);
     rest_deviation_ = at::zeros({rows.size(0)}, at::kLong);
     rest_mass_ = at::zeros({rows.size(0)}, at::kLong);
-    of_texts_.resize(rows.size(0));
+    of_texts_->resize(rows.size(0));
   }
   sums_ += rows;
   ++n_texts_;
@@ -58,8 +57,8 @@ bool Variation::add_deviation(const AttentionPatterns& patterns) {
   const at::Tensor rows = first_rows(patterns);
   const at::Tensor deviation = (rows - from_fixed(sums_) / n_texts_).abs();
   const at::Tensor v = deviation.sum({1, 2}) / (2 * rows.sum({1, 2}));
-  for (std::size_t head = 0; head < of_texts_.size(); ++head) {
-    of_texts_[head].push_back(v[static_cast<std::int64_t>(head)].item<double>());
+  for (std::size_t head = 0; head < of_texts_->size(); ++head) {
+    (*of_texts_)[head].add(v[static_cast<std::int64_t>(head)].item<double>());
   }
   const auto without_first = [this](const at::Tensor& cells) {
     return to_fixed(cells.narrow(2, 1, n_rows_ - 1).sum({1, 2}));
@@ -70,23 +69,23 @@ bool Variation::add_deviation(const AttentionPatterns& patterns) {
 }
 
 std::vector<std::optional<HeadVariation>> Variation::result() const {
-  const auto n_seen = of_texts_.empty() ? 0 : static_cast<std::int64_t>(of_texts_[0].size());
+  const auto n_seen = of_texts_->empty() ? 0 : of_texts_->front().count();
   if (n_seen != n_texts_) {
     throw UsageError("variation: the second pass saw " + std::to_string(n_seen) +
                      " texts, the first " + std::to_string(n_texts_));
   }
-  std::vector<std::optional<HeadVariation>> result(of_texts_.size());
+  std::vector<std::optional<HeadVariation>> result(of_texts_->size());
   if (n_texts_ < kFewestTexts) return result;
-  std::vector<std::vector<double>> samples = of_texts_;
-  for (std::vector<double>& sample : samples) std::sort(sample.begin(), sample.end());
-  const auto intervals = bootstrap(samples, 1000, seed_);
+  std::vector<const Samples*> samples;
+  for (const Samples& of_head : *of_texts_) samples.push_back(&of_head);
+  const auto statistics = statistics_of(samples, 1000, seed_);
   const auto n = static_cast<double>(n_texts_);
   const at::Tensor deviation = from_fixed(rest_deviation_), mass = from_fixed(rest_mass_);
   for (std::size_t head = 0; head < result.size(); ++head) {
     HeadVariation& of_head = result[head].emplace();
-    of_head.v = std::accumulate(samples[head].begin(), samples[head].end(), 0.0) / n;
+    of_head.v = statistics[head]->mean;
     of_head.corrected = of_head.v * n / (n - 1);
-    of_head.ci = intervals[head];
+    of_head.ci = statistics[head]->ci;
     of_head.n_texts = n_texts_;
     const auto place = static_cast<std::int64_t>(head);
     const double rest = mass[place].item<double>();

@@ -1,0 +1,77 @@
+#include "samples.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "bootstrap.h"
+
+namespace attnviz {
+
+void Samples::add(double value) {
+  sum_.add(value);
+  squares_.add(value);
+  if (static_cast<std::size_t>(sum_.n) <= kMostKept) {
+    values_.push_back(value);
+  } else {
+    values_ = {};
+  }
+}
+
+double Samples::mean() const {
+  if (values_.empty()) return sum_.mean();
+  const std::vector<double> sorted = values();
+  return std::accumulate(sorted.begin(), sorted.end(), 0.0) / static_cast<double>(sorted.size());
+}
+
+std::optional<double> Samples::sd() const {
+  const auto n = static_cast<double>(count());
+  if (n < 2) return {};
+  if (values_.empty()) return std::sqrt(squares_.deviation(sum_) / (n - 1));
+  const double centre = mean();
+  double squares = 0;
+  for (const double value : values()) squares += (value - centre) * (value - centre);
+  return std::sqrt(squares / (n - 1));
+}
+
+std::vector<double> Samples::values() const {
+  std::vector<double> sorted = values_;
+  std::sort(sorted.begin(), sorted.end());
+  return sorted;
+}
+
+std::optional<double> Samples::chance() const {
+  if (chance_.n == 0) return {};
+  return chance_.mean();
+}
+
+std::vector<std::optional<Statistic>> statistics_of(std::span<const Samples* const> samples,
+                                                    std::int64_t n_resamples, std::uint64_t seed) {
+  constexpr double kNormal = 1.959964;  // 97.5 % point of the normal distribution
+  std::vector<std::optional<Statistic>> result(samples.size());
+  std::vector<std::vector<double>> kept;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    kept.push_back(samples[i]->values());
+    if (samples[i]->count() == 0) continue;
+    result[i] = {samples[i]->mean(),  samples[i]->sd(),     {},
+                 samples[i]->count(), samples[i]->chance(), {}};
+  }
+  const auto intervals = bootstrap(kept, n_resamples, seed);
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    if (!result[i]) continue;
+    Statistic& statistic = *result[i];
+    statistic.ci = intervals[i];
+    if (!kept[i].empty()) continue;
+    const double half =
+        kNormal * statistic.sd.value_or(0) / std::sqrt(static_cast<double>(statistic.n_texts));
+    statistic.ci = Interval{statistic.mean - half, statistic.mean + half};
+  }
+  return result;
+}
+
+void add_excess(Statistic& statistic) {
+  if (!statistic.chance || *statistic.chance >= 1) return;
+  statistic.excess = (statistic.mean - *statistic.chance) / (1 - *statistic.chance);
+}
+
+}  // namespace attnviz
