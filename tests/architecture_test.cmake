@@ -18,6 +18,7 @@ set(header_room_probe attention)
 set(header_room_heads attention)
 set(header_room_figure figure)
 set(header_room_run run)
+set(header_room_survey run)
 
 set(checked 0)
 file(GLOB headers RELATIVE ${SOURCE}/include/attnviz ${SOURCE}/include/attnviz/*.h)

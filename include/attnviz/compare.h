@@ -61,6 +61,8 @@ class Variation {
   /// n_rows: positions that count, of every text; below 16 means little.
   explicit Variation(std::int64_t n_rows = 16, std::uint64_t seed = 0);
   ~Variation();
+  Variation(Variation&&) noexcept;
+  Variation& operator=(Variation&&) noexcept;
 
   /// False: the text has fewer than n_rows tokens and is left out.
   /// Throws ShapeError where layers or heads differ from the texts before.

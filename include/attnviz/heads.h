@@ -130,6 +130,7 @@ enum class FlagKind {
   dead,
 };
 [[nodiscard]] std::string_view to_string(FlagKind kind);  ///< "near-copy"
+[[nodiscard]] char letter(FlagKind kind);                 ///< its sign in tables and figures: 'C'
 
 /// info: not a fault; note: worth a look; warning: probably a fault; conclusion: measured effect.
 enum class FlagLevel { info, note, warning, conclusion };

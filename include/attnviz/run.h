@@ -31,6 +31,9 @@ namespace attnviz {
 /// 0-9 and `_`; where that drops words or whole scripts, eight hexadecimal digits of a hash follow.
 [[nodiscard]] std::string prefix_from(const std::string& text);
 
+/// A file's last newline ends its last line; it is not part of what was written.
+[[nodiscard]] std::string without_last_newline(std::string text);
+
 struct ShowOptions {
   std::filesystem::path out_dir = ".";
   std::filesystem::path model;       ///< empty: built_in_model()

@@ -23,6 +23,8 @@ Variation::Variation(std::int64_t n_rows, std::uint64_t seed)
 }
 
 Variation::~Variation() = default;
+Variation::Variation(Variation&&) noexcept = default;
+Variation& Variation::operator=(Variation&&) noexcept = default;
 
 /// [head, q, k] float64: the first n_rows_ rows of all heads, layer by layer.
 at::Tensor Variation::first_rows(const AttentionPatterns& patterns) const {

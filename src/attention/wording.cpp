@@ -174,6 +174,10 @@ std::string_view to_string(FlagKind kind) {
   return kNames[static_cast<std::size_t>(kind)];
 }
 
+char letter(FlagKind kind) {
+  return "USPFOVCLED"[static_cast<std::size_t>(kind)];
+}
+
 std::string_view to_string(FlagLevel level) {
   constexpr std::string_view kNames[] = {"info", "note", "warning", "conclusion"};
   return kNames[static_cast<std::size_t>(level)];

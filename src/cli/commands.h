@@ -1,8 +1,13 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <functional>
+#include <map>
+#include <string>
 #include <vector>
+
+#include "attnviz/model.h"
 
 namespace attnviz::cli {
 
@@ -21,6 +26,7 @@ struct Command {
 };
 
 std::function<int()> set_up_show(CLI::App& app);
+std::function<int()> set_up_heads(CLI::App& app);
 std::function<int()> set_up_info(CLI::App& app);
 std::function<int()> set_up_import(CLI::App& app);
 std::function<int()> set_up_train(CLI::App& app);
@@ -29,6 +35,7 @@ std::function<int()> set_up_train(CLI::App& app);
 inline const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
       {"show", "draw a text's attention; `attnviz TEXT` for short", set_up_show},
+      {"heads", "say what each head does on some texts, in numbers", set_up_heads},
       {"info", "say what a model is", set_up_info},
       {"import", "make a model of a checkpoint (.pth, .safetensors)", set_up_import},
       {"train", "train a small GPT from nothing on text files", set_up_train},
@@ -38,6 +45,19 @@ inline const std::vector<Command>& commands() {
 
 /// Refuses "", which a script gives when a variable of its own is not set.
 CLI::Validator not_empty();
+
+/// --vocab, --capture and --device.
+void add_capture_options(CLI::App& app, ModelOptions& options, std::filesystem::path& vocabulary);
+
+/// All of it: what a TEXT of `-` stands for.
+std::string read_standard_input();
+
+template <typename Value>
+std::vector<std::string> names_of(const std::map<std::string, Value>& values) {
+  std::vector<std::string> all;
+  for (const auto& [name, value] : values) all.push_back(name);
+  return all;
+}
 
 /// --quiet and --verbose, for every subcommand; applied when they are parsed.
 void add_verbosity(CLI::App& app);

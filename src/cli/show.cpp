@@ -1,7 +1,6 @@
 #include <spdlog/spdlog.h>
 
 #include <iostream>
-#include <iterator>
 #include <map>
 
 #include "attnviz/error.h"
@@ -26,7 +25,6 @@ struct ShowArguments {
   std::optional<std::string> prefix;
   std::string format = "png";
   std::string scale = "auto";
-  std::string capture = "auto";
   bool json = false;
 };
 
@@ -35,32 +33,10 @@ const std::map<std::string, ColourScale> kScales = {{"auto", ColourScale::automa
                                                     {"figure", ColourScale::figure},
                                                     {"unit", ColourScale::unit},
                                                     {"log", ColourScale::log}};
-const std::map<std::string, CaptureMode> kModes = {{"auto", CaptureMode::automatic},
-                                                   {"graph", CaptureMode::graph},
-                                                   {"method", CaptureMode::method}};
-
-template <typename Value>
-std::vector<std::string> names(const std::map<std::string, Value>& values) {
-  std::vector<std::string> all;
-  for (const auto& [name, value] : values) all.push_back(name);
-  return all;
-}
-
 struct Job {
   std::string text;
   std::string prefix;
 };
-
-/// A file's last newline ends its last line; it is not part of what was written.
-std::string without_last_newline(std::string text) {
-  if (!text.empty() && text.back() == '\n') text.pop_back();
-  if (!text.empty() && text.back() == '\r') text.pop_back();
-  return text;
-}
-
-std::string read_standard_input() {
-  return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
-}
 
 std::vector<Job> jobs_of(const ShowArguments& arguments, bool has_text) {
   Job job;
@@ -100,7 +76,6 @@ int run_show(const ShowArguments& arguments, bool has_text) {
   }
   ShowOptions options = arguments.options;
   options.figure.scale = kScales.at(arguments.scale);
-  options.capture.capture = kModes.at(arguments.capture);
   Visualizer visualizer(options);
   for (const Job& job : jobs) {
     const Shown shown = visualizer.show(job.text, job.prefix);
@@ -122,7 +97,7 @@ void add_figure_options(CLI::App& app, ShowArguments& arguments) {
          "--scale", arguments.scale,
          "what the colours span: panel (0 to each panel's maximum), figure (0 to the "
          "figure's), unit (0 to 1), log (0.001 to 1), auto (figure below 64 tokens, else log)")
-      ->check(CLI::IsMember(names(kScales)).description(""))
+      ->check(CLI::IsMember(names_of(kScales)).description(""))
       ->option_text("SCALE [" + arguments.scale + "]")
       ->group("Figures");
   app.add_option("--dpi", figure.dpi, "pixels per inch")
@@ -150,19 +125,7 @@ void add_model_options(CLI::App& app, ShowArguments& arguments) {
       ->check(not_empty())
       ->option_text("M.pt")
       ->group("Model");
-  app.add_option("--vocab", options.vocabulary, "folder of vocab.json and merges.txt")
-      ->check(not_empty())
-      ->option_text("DIR")
-      ->group("Model");
-  app.add_option("--capture", arguments.capture,
-                 "how attention is taken out: graph (cut at the softmax), method "
-                 "(forward_with_attention), auto (graph, else method)")
-      ->check(CLI::IsMember(names(kModes)).description(""))
-      ->option_text("MODE [" + arguments.capture + "]")
-      ->group("Model");
-  app.add_option("--device", options.capture.device, "where the model runs, such as cuda")
-      ->option_text("D [" + options.capture.device + "]")
-      ->group("Model");
+  add_capture_options(app, options.capture, options.vocabulary);
   app.add_option("--max-tokens", options.max_tokens, "cut longer texts there, and say so")
       ->check(CLI::PositiveNumber.description(""))
       ->option_text("N")

@@ -1,6 +1,4 @@
 #include <spdlog/spdlog.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -9,6 +7,7 @@
 
 #include "attnviz/run.h"
 #include "commands.h"
+#include "terminal.h"
 
 namespace attnviz::cli {
 namespace {
@@ -19,42 +18,27 @@ void interrupt(int) {
   interrupted = 1;
 }
 
-/// A line that redraws itself on a terminal; elsewhere one line now and then.
 class Progress {
  public:
   void show(const TrainProgress& progress) {
     // One step's loss jumps about; the mean of the last fifty or so can be read.
     mean_loss_ =
         progress.step == 1 ? progress.loss : mean_loss_ + (progress.loss - mean_loss_) / 50;
-    const double seconds = since(start_);
-    const bool is_last = progress.step == progress.steps;
-    if (!is_last && since(last_shown_) < (is_terminal_ ? 0.2 : 30.0)) return;
-    last_shown_ = Clock::now();
+    if (progress.step != progress.steps && !line_.is_due()) return;
+    const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
     const double left = seconds / double(progress.step) * double(progress.steps - progress.step);
     char line[96];
     std::snprintf(line, sizeof line, "step %ld of %ld, %s, loss %.3f, %.0f tokens/s, %s left",
                   long(progress.step), long(progress.steps),
                   progress.repeats_only ? "repeats" : "text", mean_loss_,
                   double(progress.tokens) / seconds, duration(left).c_str());
-    if (is_terminal_) {
-      std::fprintf(stderr, "\r\033[K%s", line);
-      is_open_ = true;
-    } else {
-      spdlog::info("{}", line);
-    }
+    line_.show(line);
   }
 
-  void end_line() {
-    if (is_open_) std::fputc('\n', stderr);
-    is_open_ = false;
-  }
+  void end_line() { line_.end(); }
 
  private:
   using Clock = std::chrono::steady_clock;
-
-  static double since(Clock::time_point time) {
-    return std::chrono::duration<double>(Clock::now() - time).count();
-  }
 
   static std::string duration(double seconds) {
     const long minutes = std::lround(seconds / 60);
@@ -63,11 +47,9 @@ class Progress {
     return std::to_string(minutes / 60) + " h " + std::to_string(minutes % 60) + " min";
   }
 
-  bool is_terminal_ = ::isatty(STDERR_FILENO) != 0 && spdlog::should_log(spdlog::level::info);
-  bool is_open_ = false;
+  StatusLine line_{StatusLine::First::at_once};
   double mean_loss_ = 0;
   Clock::time_point start_ = Clock::now();
-  Clock::time_point last_shown_;
 };
 
 std::string in_words(const std::optional<BestHead>& best) {

@@ -43,4 +43,10 @@ fs::path built_in_vocabulary() {
   return find_data("vocab/gpt2");
 }
 
+std::string without_last_newline(std::string text) {
+  if (!text.empty() && text.back() == '\n') text.pop_back();
+  if (!text.empty() && text.back() == '\r') text.pop_back();
+  return text;
+}
+
 }  // namespace attnviz

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "attnviz/survey.h"
+
+namespace attnviz::cli {
+
+struct TableOptions {
+  std::vector<Score> scores;  ///< a column each
+  std::string sort = "head";  ///< head, importance or the name of a score
+  std::string only = "all";   ///< all, flagged or the name of a label or flag
+  std::size_t width = 80;     ///< columns that do not fit are left out, and named below
+  bool colours = false;
+};
+
+/// The columns that a person wants first.
+[[nodiscard]] std::vector<Score> usual_scores();
+
+/// Places in survey.report.heads, chosen and sorted; scores from the largest down, heads without
+/// the score last.
+[[nodiscard]] std::vector<std::size_t> chosen_heads(const Survey& survey,
+                                                    const TableOptions& options);
+
+/// One line a head under a line of names, then what the signs in it mean.
+[[nodiscard]] std::string head_table(const Survey& survey, const TableOptions& options);
+
+}  // namespace attnviz::cli

@@ -1,0 +1,69 @@
+#include "terminal.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <sstream>
+
+namespace attnviz::cli {
+
+std::size_t output_width() {
+  constexpr std::size_t kUsual = 80;
+  winsize size{};
+  if (::isatty(STDOUT_FILENO) == 0 || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return kUsual;
+  return size.ws_col == 0 ? kUsual : size.ws_col;
+}
+
+bool has_colours() {
+  const char* refused = std::getenv("NO_COLOR");
+  return ::isatty(STDOUT_FILENO) != 0 && (refused == nullptr || *refused == '\0');
+}
+
+std::string wrapped(std::string_view text, std::size_t width, std::size_t indent) {
+  std::istringstream words{std::string(text)};
+  std::string lines, line;
+  for (std::string word; words >> word;) {
+    if (line.empty()) {
+      line = word;
+    } else if (line.size() + 1 + word.size() <= width) {
+      line += " " + word;
+    } else {
+      lines += line + "\n";
+      line = std::string(indent, ' ') + word;
+    }
+  }
+  return lines + line;
+}
+
+StatusLine::StatusLine(First first)
+    : is_terminal_(::isatty(STDERR_FILENO) != 0),
+      last_shown_(first == First::at_once ? Clock::time_point() : Clock::now()) {}
+
+bool StatusLine::is_due() const {
+  if (!spdlog::should_log(spdlog::level::info)) return false;
+  const double since = std::chrono::duration<double>(Clock::now() - last_shown_).count();
+  return since >= (is_terminal_ ? 0.2 : 30.0);
+}
+
+void StatusLine::show(const std::string& line) {
+  if (!spdlog::should_log(spdlog::level::info)) return;
+  last_shown_ = Clock::now();
+  if (!is_terminal_) return spdlog::info("{}", line);
+  std::fprintf(stderr, "\r\033[K%s", line.c_str());
+  is_open_ = true;
+}
+
+void StatusLine::end() {
+  if (is_open_) std::fputc('\n', stderr);
+  is_open_ = false;
+}
+
+void StatusLine::clear() {
+  if (is_open_) std::fputs("\r\033[K", stderr);
+  is_open_ = false;
+}
+
+}  // namespace attnviz::cli

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace attnviz::cli {
+
+/// Columns of the terminal that standard output is; 80 where it is none.
+std::size_t output_width();
+
+/// Standard output is a terminal and the user has not set NO_COLOR (no-color.org).
+bool has_colours();
+
+/// Broken between words into lines of at most `width` characters, those after the first with
+/// `indent` spaces before them; no newline at the end. A longer word has a line of its own.
+std::string wrapped(std::string_view text, std::size_t width, std::size_t indent = 0);
+
+/// What goes on, on standard error: a line that redraws itself on a terminal, elsewhere one line
+/// now and then; nothing where the user wants quiet.
+class StatusLine {
+ public:
+  enum class First { at_once, later };
+  explicit StatusLine(First first);
+  ~StatusLine() { end(); }
+  StatusLine(const StatusLine&) = delete;
+  StatusLine& operator=(const StatusLine&) = delete;
+
+  /// Long enough after the last one to show another. False ever where nothing is to be shown.
+  [[nodiscard]] bool is_due() const;
+  void show(const std::string& line);
+  /// Leaves what is shown as a line of its own.
+  void end();
+  /// Takes it away.
+  void clear();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  bool is_terminal_;
+  bool is_open_ = false;
+  Clock::time_point last_shown_;
+};
+
+}  // namespace attnviz::cli

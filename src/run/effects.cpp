@@ -1,0 +1,121 @@
+#include "run/effects.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "attention/fixed_point.h"
+#include "attention/samples.h"
+#include "attnviz/error.h"
+
+namespace attnviz {
+namespace {
+
+std::vector<Statistic> statistics_of(const std::vector<Samples>& samples,
+                                     const StatisticsOptions& options) {
+  std::vector<const Samples*> all;
+  for (const Samples& of_set : samples) all.push_back(&of_set);
+  std::vector<Statistic> result;
+  for (const auto& statistic : statistics_of(all, options.resamples, options.seed)) {
+    result.push_back(statistic.value());
+  }
+  return result;
+}
+
+void add(std::vector<at::Tensor>& sums, std::size_t layer, const at::Tensor& values) {
+  if (sums.size() <= layer) sums.push_back(at::zeros_like(values, at::kLong));
+  sums[layer] += to_fixed(values);
+}
+
+}  // namespace
+
+Effects::Effects(const std::filesystem::path& model, const ModelOptions& options,
+                 const StatisticsOptions& statistics,
+                 std::function<void(const Visit&)> for_each_text)
+    : model_(model, options),
+      statistics_(statistics),
+      for_each_text_(std::move(for_each_text)),
+      open_(model_.open_gates()) {
+  look_at_outputs();
+}
+
+void Effects::look_at_outputs() {
+  std::vector<at::Tensor> sums, norms;  // fixed point, per layer [heads, d_head] and [heads]
+  std::int64_t n_positions = 0;
+  FixedSum losses;
+  for_each_text_([&](const TokenIds& ids) {
+    if (ids.size() < 2) return;
+    const GatedRun run = model_.run(ids, open_);
+    losses.add(run.loss);
+    n_positions += std::int64_t(ids.size());
+    for (std::size_t layer = 0; layer < run.outputs.size(); ++layer) {
+      const at::Tensor z = run.outputs[layer].to(at::kDouble);  // [heads, T, d_head]
+      add(sums, layer, z.sum(1));
+      add(norms, layer, z.norm(2, -1).mean(-1));
+    }
+  });
+  if (losses.n == 0) throw TextError("no text has two tokens: there is nothing to predict");
+  loss_ = losses.mean();
+  for (std::size_t layer = 0; layer < sums.size(); ++layer) {
+    means_.push_back((from_fixed(sums[layer]) / n_positions).to(at::kFloat));
+    const at::Tensor of_heads = from_fixed(norms[layer]);
+    const at::Tensor ratios = of_heads / of_heads.mean().clamp_min(1e-30);
+    for (std::int64_t head = 0; head < ratios.size(0); ++head) {
+      output_ratios_.push_back(ratios[head].item<double>());
+    }
+  }
+}
+
+std::vector<HeadId> Effects::heads() const {
+  std::vector<HeadId> all;
+  for (std::size_t layer = 0; layer < open_.gates.size(); ++layer) {
+    for (std::int64_t head = 0; head < open_.gates[layer].size(0); ++head) {
+      all.push_back({int(layer), int(head)});
+    }
+  }
+  return all;
+}
+
+HeadGates Effects::without(const std::vector<HeadId>& heads, ImportanceKind kind) const {
+  HeadGates gates;
+  for (const at::Tensor& gate : open_.gates) gates.gates.push_back(gate.clone());
+  if (kind == ImportanceKind::mean) {
+    for (const at::Tensor& mean : means_) gates.shifts.push_back(at::zeros_like(mean));
+  }
+  for (const HeadId id : heads) {
+    const auto layer = std::size_t(id.layer);
+    gates.gates[layer][id.head] = 0;
+    if (kind == ImportanceKind::mean) gates.shifts[layer][id.head] = means_[layer][id.head];
+  }
+  return gates;
+}
+
+std::vector<Statistic> Effects::of_sets(const std::vector<std::vector<HeadId>>& sets,
+                                        ImportanceKind kind) {
+  std::vector<Samples> samples(sets.size());
+  std::vector<HeadGates> gates;
+  if (kind != ImportanceKind::gradient) {
+    for (const std::vector<HeadId>& set : sets) gates.push_back(without(set, kind));
+  }
+  for_each_text_([&](const TokenIds& ids) {
+    if (ids.size() < 2) return;
+    if (kind != ImportanceKind::gradient) {
+      const double whole = model_.run(ids, open_).loss;
+      for (std::size_t i = 0; i < sets.size(); ++i) {
+        samples[i].add(model_.run(ids, gates[i]).loss - whole);
+      }
+      return;
+    }
+    const std::vector<at::Tensor> gradients = model_.loss_gradient(ids);
+    for (std::size_t i = 0; i < sets.size(); ++i) {
+      double of_set = 0;
+      for (const HeadId id : sets[i]) {
+        of_set += gradients[std::size_t(id.layer)][id.head].item<double>();
+      }
+      samples[i].add(std::abs(of_set));  // of each text: signs do not cancel
+    }
+  });
+  return statistics_of(samples, statistics_);
+}
+
+}  // namespace attnviz

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <vector>
+
+#include "attnviz/gated_model.h"
+#include "attnviz/survey.h"
+
+namespace attnviz {
+
+/// What heads are worth to the loss on some texts. Texts of fewer than two tokens have none.
+class Effects {
+ public:
+  using Visit = std::function<void(const TokenIds&)>;
+  /// for_each_text: shows every text to its argument, as often as it is called.
+  Effects(const std::filesystem::path& model, const ModelOptions& options,
+          const StatisticsOptions& statistics, std::function<void(const Visit&)> for_each_text);
+
+  /// One a set of heads: the change of loss when all of it is taken out, or |dL/dgate| of a gate on
+  /// all of it. The text counts as one, whatever its length.
+  [[nodiscard]] std::vector<Statistic> of_sets(const std::vector<std::vector<HeadId>>& sets,
+                                               ImportanceKind kind);
+
+  [[nodiscard]] std::vector<HeadId> heads() const;
+  /// One a head: the mean norm of its output over that of its layer's heads.
+  [[nodiscard]] const std::vector<double>& output_ratios() const { return output_ratios_; }
+  /// Mean over texts, nats per token.
+  [[nodiscard]] double loss() const { return loss_; }
+
+ private:
+  void look_at_outputs();
+  [[nodiscard]] HeadGates without(const std::vector<HeadId>& heads, ImportanceKind kind) const;
+
+  GatedModel model_;
+  StatisticsOptions statistics_;
+  std::function<void(const Visit&)> for_each_text_;
+  HeadGates open_;
+  std::vector<at::Tensor>
+      means_;  // per layer [heads, d_head]: mean output over texts and positions
+  std::vector<double> output_ratios_;
+  double loss_ = 0;
+};
+
+}  // namespace attnviz

@@ -1,0 +1,224 @@
+#include "attnviz/survey.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <random>
+
+#include "attnviz/error.h"
+#include "attnviz/file.h"
+#include "attnviz/run.h"
+#include "run/effects.h"
+
+namespace attnviz {
+namespace {
+
+/// Positions of each text that are compared with those of the others.
+constexpr std::int64_t kVariationRows = 16;
+
+bool has_no_effect(const HeadFindings& head) {
+  return std::any_of(head.flags.begin(), head.flags.end(), [](const HeadFlag& flag) {
+    return flag.kind == FlagKind::no_effect || flag.kind == FlagKind::dead;
+  });
+}
+
+class Surveyor {
+ public:
+  explicit Surveyor(const SurveyOptions& options)
+      : options_(options),
+        tokenizer_(options.vocabulary.empty() ? built_in_vocabulary() : options.vocabulary),
+        path_(options.model.empty() ? built_in_model() : options.model),
+        model_(path_, options.capture),
+        texts_(options.texts.empty() ? example_texts() : options.texts),
+        longest_(std::min(options.max_tokens, model_.n_positions().value_or(options.max_tokens))) {}
+
+  Survey run() {
+    survey_.model = path_.filename().string();
+    survey_.sha256 = sha256_of_file(path_);
+    const ModelInfo info = model_.info();
+    n_weight_sets_ = info.n_weight_sets.value_or(std::int64_t(info.n_heads.size()));
+    survey_.layers_share_weights = n_weight_sets_ < std::int64_t(info.n_heads.size());
+    HeadStatistics statistics(options_.statistics);
+    Variation variation(kVariationRows, options_.statistics.seed);
+    add_texts(statistics, variation);
+    add_probes(statistics);
+    const auto varied = deviations(std::move(variation));
+    const std::vector<HeadMeasures> measures = measure();
+    survey_.report = statistics.report(options_.thresholds, varied, measures);
+    add_joint_effect();
+    return std::move(survey_);
+  }
+
+ private:
+  AttentionPatterns patterns_of(const TokenIds& ids) { return check_patterns(model_.capture(ids)); }
+
+  void tell(std::string_view stage, std::size_t done, std::size_t all) const {
+    if (options_.on_progress) options_.on_progress(stage, done, all);
+  }
+
+  /// As many as the model is shown. Throws what makes a text unfit.
+  TokenIds ids_of(const SurveyText& text, bool* was_cut = nullptr) const {
+    const std::string bytes =
+        text.file.empty() ? text.text : without_last_newline(read_file(text.file));
+    require_utf8(bytes);
+    TokenIds ids = tokenizer_.encode(bytes);
+    if (ids.empty()) throw TextError("it is empty");
+    const bool is_long = std::int64_t(ids.size()) > longest_;
+    if (is_long) ids.resize(std::size_t(longest_));
+    if (was_cut) *was_cut = is_long;
+    return ids;
+  }
+
+  /// Texts that fail here are not looked at again.
+  void add_texts(HeadStatistics& statistics, Variation& variation) {
+    std::size_t done = 0;
+    for (const SurveyText& text : texts_) {
+      try {
+        bool was_cut = false;
+        const TokenIds ids = ids_of(text, &was_cut);
+        const AttentionPatterns patterns = patterns_of(ids);
+        statistics.add_text(patterns, ids);
+        variation.add_to_mean(patterns);
+        survey_.n_cut += was_cut;
+        usable_.push_back(&text);
+      } catch (const Error& error) {
+        survey_.skipped.emplace_back(text.name, error.what());
+      }
+      tell("patterns", ++done, texts_.size());
+    }
+    if (!usable_.empty()) return;
+    const auto& [name, why] = survey_.skipped.front();
+    throw TextError((texts_.size() == 1 ? "" : "no text can be used; the first, ") + name + ": " +
+                    why);
+  }
+
+  /// Each text is read anew: none is kept.
+  void for_each_text(std::string_view stage, const std::function<void(const TokenIds&)>& visit) {
+    std::size_t done = 0;
+    for (const SurveyText* text : usable_) {
+      visit(ids_of(*text));
+      tell(stage, ++done, usable_.size());
+    }
+  }
+
+  void add_probes(HeadStatistics& statistics) {
+    if (options_.n_probes == 0) return;
+    ProbeOptions probe;
+    probe.n_sequences = options_.n_probes;
+    probe.seed = options_.statistics.seed;
+    probe.n_positions = model_.n_positions().value_or(probe.n_positions);
+    probe.vocabulary_size = model_.vocabulary_size().value_or(std::int64_t(tokenizer_.size()));
+    for (const RepeatedProbe& sequence : make_probes(probe)) {
+      statistics.add_probe(patterns_of(sequence.ids), patterns_of(sequence.control), sequence);
+    }
+  }
+
+  /// A second look at the texts' first tokens, now that their mean pattern is known.
+  std::vector<std::optional<HeadVariation>> deviations(Variation variation) {
+    for_each_text("variation", [&](const TokenIds& ids) {
+      if (std::int64_t(ids.size()) < kVariationRows) return;
+      variation.add_deviation(patterns_of(TokenIds(ids.begin(), ids.begin() + kVariationRows)));
+    });
+    return variation.result();
+  }
+
+  /// None where the model does not let its heads be taken out and nobody insists.
+  bool open_effects(ImportanceKind kind) {
+    const auto texts = [this, kind](const Effects::Visit& visit) {
+      for_each_text(to_string(kind), visit);
+    };
+    try {
+      effects_.emplace(path_, options_.capture, options_.statistics, texts);
+      return true;
+    } catch (const Error& error) {
+      if (options_.importance) throw;
+      survey_.importance.missing = error.what();
+      return false;
+    }
+  }
+
+  std::vector<HeadMeasures> measure() {
+    const ImportanceKind kind = options_.importance.value_or(ImportanceKind::gradient);
+    if (kind == ImportanceKind::none || !open_effects(kind)) return {};
+    Importance& importance = survey_.importance;
+    importance.kind = kind;
+    importance.loss = effects_->loss();
+    importance.effects = effects_->of_sets(single_heads(), kind);
+    if (n_weight_sets_ == 1 && survey_.layers_share_weights) {
+      importance.of_all_layers = effects_->of_sets(heads_of_all_layers(), kind);
+    }
+    std::vector<HeadMeasures> measures(importance.effects.size());
+    for (std::size_t head = 0; head < measures.size(); ++head) {
+      const Statistic& effect = importance.effects[head];
+      measures[head].output_ratio = effects_->output_ratios()[head];
+      measures[head].n_texts = effect.n_texts;
+      if (kind == ImportanceKind::gradient) continue;  // a slope, no change of loss
+      measures[head].loss_change = effect.mean;
+      if (effect.ci) measures[head].loss_change_upper = effect.ci->high;
+    }
+    return measures;
+  }
+
+  [[nodiscard]] std::vector<std::vector<HeadId>> single_heads() const {
+    std::vector<std::vector<HeadId>> sets;
+    for (const HeadId head : effects_->heads()) sets.push_back({head});
+    return sets;
+  }
+
+  [[nodiscard]] std::vector<std::vector<HeadId>> heads_of_all_layers() const {
+    std::vector<std::vector<HeadId>> sets;
+    for (const HeadId id : effects_->heads()) {
+      sets.resize(std::max(sets.size(), std::size_t(id.head) + 1));
+      sets[std::size_t(id.head)].push_back(id);
+    }
+    return sets;
+  }
+
+  void add_joint_effect() {
+    constexpr int kRandomSets = 5;
+    if (!effects_ || survey_.importance.kind == ImportanceKind::gradient) return;
+    JointEffect joint;
+    for (const HeadFindings& head : survey_.report.heads) {
+      if (has_no_effect(head)) joint.heads.push_back(head.id);
+    }
+    if (joint.heads.size() < 2) return;
+    std::vector<std::vector<HeadId>> sets = {joint.heads};
+    std::mt19937_64 random(options_.statistics.seed);
+    for (int i = 0; i < kRandomSets; ++i) {
+      std::vector<HeadId> heads = effects_->heads();
+      std::shuffle(heads.begin(), heads.end(), random);
+      heads.resize(joint.heads.size());
+      sets.push_back(std::move(heads));
+    }
+    const std::vector<Statistic> changes = effects_->of_sets(sets, survey_.importance.kind);
+    joint.loss_change = changes[0];
+    for (std::size_t i = 1; i < changes.size(); ++i) {
+      joint.of_random_sets.push_back(changes[i].mean);
+    }
+    survey_.importance.joint = std::move(joint);
+  }
+
+  const SurveyOptions& options_;
+  Tokenizer tokenizer_;
+  std::filesystem::path path_;
+  Model model_;
+  const std::vector<SurveyText>& texts_;
+  std::int64_t longest_;
+  std::int64_t n_weight_sets_ = 0;
+  std::vector<const SurveyText*> usable_;
+  std::optional<Effects> effects_;
+  Survey survey_;
+};
+
+}  // namespace
+
+Survey survey_heads(const SurveyOptions& options) {
+  return Surveyor(options).run();
+}
+
+std::string_view to_string(ImportanceKind kind) {
+  constexpr std::string_view kNames[] = {"none", "gradient", "zero", "mean"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
+}  // namespace attnviz
