@@ -72,10 +72,10 @@ void add_changes(std::vector<Change>& names, std::vector<Change>& scores, const 
 
 Json parsed(const std::string& older) {
   Json json = Json::parse(older, nullptr, false);
-  if (json.is_discarded() || !json.is_object() || json.value("kind", "") != kSurveyKind) {
+  if (!json.is_object() || !json.contains("kind") || json["kind"] != kSurveyKind) {
     throw ModelError("it is not the JSON of attnviz heads --json for one model");
   }
-  if (json.value("version", 0) != kSurveyVersion) {
+  if (!json.contains("version") || json["version"] != kSurveyVersion) {
     throw ModelError("it is of another version of that schema, not " +
                      std::to_string(kSurveyVersion) + "; make it again");
   }

@@ -1,83 +1,14 @@
 // The built program as a user meets it: arguments, both outputs, exit status, and what it drew.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <opencv2/imgcodecs.hpp>
-#include <sstream>
 
-#include "attnviz/file.h"
-#include "test_models.h"
+#include "program.h"
 
 namespace attnviz {
 namespace {
-
-namespace fs = std::filesystem;
-
-struct Outcome {
-  int status = -1;
-  std::string out, err;
-};
-
-/// Runs `attnviz ARGUMENTS` through the shell, in a folder of its own.
-class Cli : public ::testing::Test {
- protected:
-  Outcome run(const std::string& arguments, const std::string& before = "") {
-    return shell(before + kProgram + arguments);
-  }
-
-  /// Runs it in the background until it prints a line on standard error, and then interrupts it.
-  Outcome interrupt(const std::string& arguments) {
-    const std::string fifo = "'" + elsewhere("fifo").string() + "'";
-    return shell("mkfifo " + fifo + "; " + kProgram + arguments + " 2>" + fifo + " & exec 3<" +
-                 fifo + "; read first <&3; kill -INT $!; cat <&3 >&2; wait $!");
-  }
-
-  /// One line on standard error, and none on standard output.
-  void expect_failure(const Outcome& outcome, int status, const std::string& part) {
-    EXPECT_EQ(outcome.status, status);
-    EXPECT_EQ(outcome.out, "");
-    EXPECT_NE(outcome.err.find(part), std::string::npos) << outcome.err;
-    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
-    EXPECT_EQ(outcome.err.rfind("attnviz: ", 0), 0U) << outcome.err;
-    EXPECT_TRUE(fs::is_empty(work()));
-  }
-
-  [[nodiscard]] fs::path work() const {
-    fs::create_directories(folder_.path() / "work");
-    return folder_.path() / "work";
-  }
-  [[nodiscard]] fs::path elsewhere(const std::string& name) const { return folder_.path() / name; }
-
- private:
-  static constexpr char kProgram[] = " '" ATTNVIZ_PROGRAM "' ";
-
-  Outcome shell(const std::string& command) {
-    const fs::path errors = elsewhere("stderr");
-    const std::string whole =
-        "cd '" + work().string() + "' && { " + command + " ; } 2>'" + errors.string() + "'";
-    Outcome outcome;
-    FILE* pipe = ::popen(whole.c_str(), "r");
-    char buffer[4096];
-    for (std::size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) {
-      outcome.out.append(buffer, n);
-    }
-    outcome.status = WEXITSTATUS(::pclose(pipe));
-    outcome.err = read_file(errors);
-    return outcome;
-  }
-
-  TemporaryFolder folder_;
-};
-
-std::vector<std::string> lines(const std::string& text) {
-  std::vector<std::string> all;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) all.push_back(line);
-  return all;
-}
 
 TEST_F(Cli, DrawsTheThreeFiguresOfAText) {
   const Outcome outcome = run("'To be or not to be, that is the question' --prefix tobe");
@@ -137,7 +68,7 @@ TEST_F(Cli, VersionAndHelpGoToStandardOutput) {
   EXPECT_EQ(version.status, 0);
   EXPECT_NE(version.out.find("LibTorch "), std::string::npos);
   EXPECT_NE(version.out.find("OpenCV "), std::string::npos);
-  for (const char* arguments : {"--help", "show --help", "train --help"}) {
+  for (const char* arguments : {"--help", "show --help", "heads --help", "train --help"}) {
     const Outcome help = run(arguments);
     EXPECT_EQ(help.status, 0);
     EXPECT_EQ(help.err, "");
