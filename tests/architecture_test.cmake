@@ -17,6 +17,7 @@ set(header_room_compare attention)
 set(header_room_probe attention)
 set(header_room_heads attention)
 set(header_room_figure figure)
+set(header_room_head_figure figure)
 set(header_room_run run)
 set(header_room_survey run)
 

@@ -1,0 +1,144 @@
+#include "figure/head_map.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "figure/lettering.h"
+
+namespace attnviz {
+namespace {
+
+constexpr double axis_gap = 4;  // points, from a map to what is written beside it
+constexpr double least_axis_points = 7;
+constexpr double least_number_points = 5.5;
+
+// The smallest of 1, 2, 5, 10, 20 … by which labels of that size stand apart.
+int every_for(double label, double pitch) {
+  return std::max(1, static_cast<int>(std::lround(round_step(std::max(1.0, label / pitch)))));
+}
+
+double width_of(const std::string& text, double size) {
+  return measure({{text, false}}, size).width;
+}
+
+// The same for both axes.
+double axis_size(const Sheet& sheet, const HeadMap& map, double points) {
+  const double least = std::min(least_axis_points, points);
+  const double high = 0.8 * map.cell_height / sheet.pixels_per_point;
+  const std::string longest = "H" + std::to_string(map.shape->columns - 1);
+  return sheet.font_within(longest, std::clamp(high, least, points), least, 0.8 * map.cell_width);
+}
+
+void draw_layers(Sheet& sheet, const HeadMap& map, double size) {
+  const int every = every_for(1.1 * size, map.cell_height);
+  for (int layer = 0; layer < map.shape->rows(); layer += every) {
+    const Box cell = map.at(layer, 0);
+    sheet.text("L" + std::to_string(layer), map.x - sheet.px(axis_gap),
+               cell.y + cell.height / 2 + 0.365 * size, size, Anchor::end, 0, quiet_colour);
+  }
+}
+
+void draw_heads(Sheet& sheet, const HeadMap& map, double size) {
+  const std::string longest = "H" + std::to_string(map.shape->columns - 1);
+  const int every = every_for(1.25 * width_of(longest, size), map.cell_width);
+  for (int head = 0; head < map.shape->columns; head += every) {
+    const Box cell = map.at(0, head);
+    sheet.text("H" + std::to_string(head), cell.x + cell.width / 2,
+               map.y + map.height() + sheet.px(axis_gap) + 0.73 * size, size, Anchor::middle, 0,
+               quiet_colour);
+  }
+}
+
+// .57 for 0.57, and 1.0 for 1.00, which is as wide.
+std::string without_zero(const std::string& number) {
+  if (number.starts_with("0.")) return number.substr(1);
+  if (number.starts_with("-0.")) return "-" + number.substr(2);
+  return number.size() > 3 ? number.substr(0, number.size() - 1) : number;
+}
+
+struct Numbers {
+  std::vector<std::string> texts;
+  double size = 0;  // 0: they do not fit
+};
+
+// All digits are equally wide: of thousands of numbers, only those of different forms are measured.
+std::set<std::string> forms_of(const std::vector<std::string>& texts) {
+  std::set<std::string> forms;
+  for (auto text : texts) {
+    for (char& c : text) c = c >= '0' && c <= '9' ? '0' : c;
+    forms.insert(text);
+  }
+  return forms;
+}
+
+// All of one size, or none.
+Numbers fitted(const Sheet& sheet, const HeadMap& map, std::vector<std::string> texts,
+               double points) {
+  const Box cell = map.at(0, 0);
+  const double room = cell.width - 2 * std::max(1.0, sheet.px(1));
+  const auto forms = forms_of(texts);
+  const double high = std::min(points, cell.height / 1.5 / sheet.pixels_per_point);
+  for (double tried = high; tried >= least_number_points; tried -= 0.5) {
+    const double size = sheet.font(tried);
+    const bool is_narrow = std::all_of(
+        forms.begin(), forms.end(), [&](const auto& text) { return width_of(text, size) <= room; });
+    if (is_narrow && size <= 0.9 * cell.height) return {std::move(texts), size};
+  }
+  return {};
+}
+
+Numbers fitted_numbers(const Sheet& sheet, const HeadMap& map, const HeadNumbers& numbers,
+                       int decimals, double points) {
+  std::vector<std::string> texts, shorter;
+  for (const auto& number : numbers) {
+    texts.push_back(number ? signed_decimal(*number, decimals) : "");
+    shorter.push_back(without_zero(texts.back()));
+  }
+  auto whole = fitted(sheet, map, std::move(texts), points);
+  return whole.size > 0 ? whole : fitted(sheet, map, std::move(shorter), points);
+}
+
+}  // namespace
+
+double space_between(const Sheet& sheet, double cell) {
+  if (cell < 5) return 0;
+  return std::max(1.0, std::round(std::min(sheet.px(1), 0.1 * cell)));
+}
+
+void fill(Sheet& sheet, const Box& box, Colour colour) {
+  sheet.line(box.x, box.y, box.width, box.height, colour);
+}
+
+void draw_head_axes(Sheet& sheet, const HeadMap& map, double points) {
+  const double size = axis_size(sheet, map, points);
+  draw_layers(sheet, map, size);
+  draw_heads(sheet, map, size);
+}
+
+double left_of_map(const Sheet& sheet, int n_layers, double points) {
+  return sheet.px(axis_gap) + width_of("L" + std::to_string(n_layers - 1), sheet.font(points)) +
+         sheet.px(1);
+}
+
+double below_map(const Sheet& sheet, double points) {
+  return sheet.px(axis_gap) + 0.73 * sheet.font(points);
+}
+
+void draw_numbers(Sheet& sheet, const HeadMap& map, const HeadNumbers& numbers,
+                  const ValueScale& scale, double points) {
+  const auto& colours = levels(scale.colours);
+  const auto fitting = fitted_numbers(sheet, map, numbers, scale.decimals, points);
+  for_each_cell(map, [&](int i, const Box& cell) {
+    const bool is_missing = !numbers[i];
+    const auto colour =
+        is_missing ? missing_colour : colours[level_of(place_of(*numbers[i], scale.range))];
+    fill(sheet, cell, colour);
+    if (is_missing || fitting.size == 0) return;
+    sheet.text(fitting.texts[i], cell.x + cell.width / 2,
+               cell.y + cell.height / 2 + 0.365 * fitting.size, fitting.size, Anchor::middle, 0,
+               readable_on(colour));
+  });
+}
+
+}  // namespace attnviz

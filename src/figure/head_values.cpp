@@ -1,0 +1,123 @@
+#include "figure/head_values.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "attnviz/error.h"
+
+namespace attnviz {
+
+HeadShape shape_of(const HeadReport& report) {
+  if (report.heads.empty()) throw FigureError("the report has no heads to draw");
+  HeadShape shape;
+  shape.n_heads.resize(static_cast<std::size_t>(
+      std::max<std::int64_t>(report.n_layers, report.heads.back().id.layer + 1)));
+  int layer = 0;
+  for (const auto& head : report.heads) {
+    const bool is_next_layer = head.id.layer > layer;
+    layer = std::max(layer, head.id.layer);
+    if (head.id.layer != layer || head.id.head != shape.n_heads[layer]) {
+      throw FigureError("the report's heads are not in order: " + to_string(head.id) +
+                        (is_next_layer ? " begins a layer" : " follows another") +
+                        "; give them layer by layer, each once");
+    }
+    ++shape.n_heads[layer];
+  }
+  for (const int n : shape.n_heads) {
+    shape.first.push_back(
+        shape.first.empty() ? 0 : shape.first.back() + shape.n_heads[shape.first.size() - 1]);
+    shape.columns = std::max(shape.columns, n);
+  }
+  return shape;
+}
+
+std::string to_string(const HeadShape& shape) {
+  const auto counted = [](int n, const std::string& noun) {
+    return std::to_string(n) + " " + noun + (n == 1 ? "" : "s");
+  };
+  const std::string layers = counted(shape.rows(), "layer") + " of ";
+  const auto& n = shape.n_heads;
+  if (std::all_of(n.begin(), n.end(), [&](int of) { return of == n[0]; })) {
+    return layers + counted(n[0], "head");
+  }
+  std::string counts;
+  for (std::size_t i = 0; i < n.size(); ++i) {
+    counts += (i == 0 ? "" : i + 1 == n.size() ? " and " : ", ") + std::to_string(n[i]);
+  }
+  return layers + counts + " heads";
+}
+
+HeadNumbers numbers_of(const HeadReport& report, Score score) {
+  HeadNumbers numbers;
+  for (const auto& head : report.heads) {
+    const auto& found = head[score];
+    numbers.push_back(found && std::isfinite(found->mean) ? std::optional(found->mean)
+                                                          : std::nullopt);
+  }
+  return numbers;
+}
+
+HeadNumbers measured(const HeadNumbers& importance, const HeadShape& shape,
+                     const std::string& whose) {
+  if (importance.empty() || importance.size() == static_cast<std::size_t>(shape.count())) {
+    HeadNumbers numbers;
+    for (const auto& n : importance) numbers.push_back(n && std::isfinite(*n) ? n : std::nullopt);
+    return numbers;
+  }
+  throw FigureError("there are " + std::to_string(importance.size()) + " importances for the " +
+                    std::to_string(shape.count()) + " heads" +
+                    (whose.empty() ? "" : " of " + whose) + "; give one a head, or none at all");
+}
+
+bool has_any(const HeadNumbers& numbers) {
+  return std::any_of(numbers.begin(), numbers.end(), [](const auto& n) { return n.has_value(); });
+}
+
+ValueScale unit_scale(const std::string& title) {
+  ValueScale scale{title, ColourMap::blues, {0, 1}, {}, 2};
+  for (const auto* label : {"0", "0.5", "1"}) scale.ticks.push_back({std::stod(label), label});
+  return scale;
+}
+
+namespace {
+
+// Of numbers up to this size, so many decimals show two digits.
+int decimals_for(double largest) {
+  if (largest >= 1e6 || largest < 1e-4) return in_powers;
+  return std::clamp(static_cast<int>(1 - std::floor(std::log10(largest))), 2, 6);
+}
+
+}  // namespace
+
+ValueScale measured_scale(const std::string& title, const HeadNumbers& numbers) {
+  double low = 0, high = 0;
+  for (const auto& number : numbers) {
+    if (!number) continue;
+    low = std::min(low, *number);
+    high = std::max(high, *number);
+  }
+  if (high == low) high = 1;
+  ValueScale scale{title, ColourMap::yl_or_rd, {low, high}, {}, 2};
+  scale.decimals = decimals_for(std::max(-low, high));
+  const double step = round_step((high - low) / 4.5);
+  const int needed = static_cast<int>(std::ceil(-std::log10(step) - 1e-9));
+  const int decimals = scale.decimals == in_powers ? in_powers : std::clamp(needed, 0, 9);
+  for (double i = std::ceil(low / step - 1e-6); i * step <= high + 1e-6 * step; ++i) {
+    scale.ticks.push_back({place_of(i * step, scale.range), signed_decimal(i * step, decimals)});
+  }
+  return scale;
+}
+
+std::string signed_decimal(double value, int decimals) {
+  if (decimals == in_powers) {
+    char text[32];
+    const auto end =
+        std::to_chars(text, text + sizeof text, value, std::chars_format::scientific, 1);
+    return {text, end.ptr};
+  }
+  const bool is_zero = std::abs(value) < 0.5 * std::pow(10, -decimals);
+  return decimal(is_zero ? 0 : value, decimals);
+}
+
+}  // namespace attnviz

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "attnviz/heads.h"
+#include "figure/scale.h"
+
+namespace attnviz {
+
+/// How many heads each layer has. Heads are numbered through, layer by layer.
+struct HeadShape {
+  std::vector<int> n_heads;  ///< of each layer; a layer may have none
+  std::vector<int> first;    ///< the number of a layer's first head
+  int columns = 0;           ///< the most heads of a layer
+
+  [[nodiscard]] int rows() const { return static_cast<int>(n_heads.size()); }
+  [[nodiscard]] int count() const { return first.back() + n_heads.back(); }
+  bool operator==(const HeadShape&) const = default;
+};
+
+/// Throws FigureError: no heads, or they are not in order.
+[[nodiscard]] HeadShape shape_of(const HeadReport& report);
+
+/// `6 layers of 8 heads`, `3 layers of 8, 3 and 5 heads`.
+[[nodiscard]] std::string to_string(const HeadShape& shape);
+
+/// One a head; none: not measured.
+using HeadNumbers = std::vector<std::optional<double>>;
+
+/// What is not a finite number is none.
+[[nodiscard]] HeadNumbers numbers_of(const HeadReport& report, Score score);
+
+/// The importance as given, less what is not finite. Throws FigureError, naming whose it is, where
+/// there are some numbers, but not one a head.
+[[nodiscard]] HeadNumbers measured(const HeadNumbers& importance, const HeadShape& shape,
+                                   const std::string& whose);
+
+[[nodiscard]] bool has_any(const HeadNumbers& numbers);
+
+/// One score of all heads, and how it is told.
+struct ValueScale {
+  std::string title;
+  ColourMap colours = ColourMap::blues;
+  ValueRange range;
+  std::vector<ScaleTick> ticks;
+  int decimals = 2;
+};
+
+/// 0 to 1.
+[[nodiscard]] ValueScale unit_scale(const std::string& title);
+
+/// From the lowest number to the largest, and 0 always on it. For what may be below 0.
+[[nodiscard]] ValueScale measured_scale(const std::string& title, const HeadNumbers& numbers);
+
+/// Instead of a number of decimals: 1.5e-07.
+inline constexpr int in_powers = -1;
+
+/// As decimal(), and nothing is -0.00.
+[[nodiscard]] std::string signed_decimal(double value, int decimals);
+
+}  // namespace attnviz

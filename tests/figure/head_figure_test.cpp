@@ -1,0 +1,420 @@
+#include "attnviz/head_figure.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <stdexcept>
+
+#include "attnviz/error.h"
+#include "figure/colours.h"
+#include "figure/fixtures.h"
+#include "figure/geometry.h"
+#include "figure/head_fixtures.h"
+#include "figure/head_style.h"
+
+namespace attnviz {
+namespace {
+
+const std::vector<int> six_by_eight(6, 8), ragged{8, 3, 0, 5, 8, 1};
+
+std::vector<int> shape(int layers, int heads) {
+  return std::vector<int>(layers, heads);
+}
+
+Box page_of(const Drawing& drawing) {
+  return {0, 0, static_cast<double>(drawing.width), static_cast<double>(drawing.height)};
+}
+
+void expect_whole(const Drawing& drawing) {
+  for (const auto& text : drawing.texts) {
+    ASSERT_TRUE(is_inside(corners_of(text), page_of(drawing))) << name_of(text) << " is cut";
+  }
+  EXPECT_NO_THROW((void)paint(drawing));
+}
+
+void expect_apart(const Drawing& drawing) {
+  for (std::size_t i = 0; i < drawing.texts.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      ASSERT_FALSE(overlap(corners_of(drawing.texts[i]), corners_of(drawing.texts[j])))
+          << name_of(drawing.texts[i]) << " is over " << name_of(drawing.texts[j]);
+    }
+    for (const auto& bar : drawing.colour_bars) {
+      ASSERT_FALSE(overlap(corners_of(drawing.texts[i]), corners_of(bar.box)))
+          << name_of(drawing.texts[i]) << " is over a colour bar";
+    }
+  }
+}
+
+// Where a label of the axis stands: the first of that name is the large map's, the next four the
+// small maps', in reading order.
+const TextItem& named(const Drawing& drawing, const std::string& name, int map) {
+  for (const auto& text : drawing.texts) {
+    if (name_of(text) == name && map-- == 0) return text;
+  }
+  throw std::runtime_error("no " + name);
+}
+
+// A pixel in the lower left part of the head's cell, where nothing is written.
+Colour cell_colour(const Drawing& drawing, const cv::Mat3b& picture, HeadId id, int map = 0) {
+  const auto& row = named(drawing, "L" + std::to_string(id.layer), map);
+  const auto& column = named(drawing, "H" + std::to_string(id.head), map);
+  const auto& next = named(drawing, "H" + std::to_string(id.head == 0 ? 1 : id.head - 1), map);
+  const double pitch = std::abs(next.x - column.x);
+  const double x = column.x - 0.42 * pitch, y = row.y + row.ink.y + row.ink.height / 2;
+  return colour_of(picture(static_cast<int>(y), static_cast<int>(x)));
+}
+
+TEST(HeadSummary, CellsHaveTheColourOfTheirPrimaryLabel) {
+  const auto report = make_report(six_by_eight);
+  const auto drawing = layout_head_summary(report);
+  const auto picture = painted(drawing);
+  int labelled = 0, weak = 0, without = 0;
+  for (const auto& head : report.heads) {
+    const auto shown = cell_colour(drawing, picture, head.id);
+    if (head.labels.empty()) {
+      EXPECT_EQ(shown, unclassified_colour()) << to_string(head.id);
+      ++without;
+    } else {
+      const auto& label = head.labels.front();
+      EXPECT_EQ(shown, label.weak ? paler(colour_of(label.kind)) : colour_of(label.kind))
+          << to_string(head.id);
+      ++(label.weak ? weak : labelled);
+    }
+  }
+  EXPECT_GT(labelled, 20);
+  EXPECT_GT(weak, 0);
+  EXPECT_GT(without, 5);
+}
+
+TEST(HeadSummary, ColoursOfLabelsDifferAndLettersOfFlagsToo) {
+  std::set<Colour> colours{unclassified_colour()};
+  for (int i = 0; i <= static_cast<int>(LabelKind::content_dependent); ++i) {
+    colours.insert(colour_of(static_cast<LabelKind>(i)));
+  }
+  EXPECT_EQ(colours.size(), 11U);
+  std::set<std::string_view> letters;
+  for (int i = 0; i <= static_cast<int>(FlagKind::dead); ++i) {
+    letters.insert(letter_of(static_cast<FlagKind>(i)));
+  }
+  EXPECT_EQ(letters.size(), 10U);
+}
+
+// The text that follows `name` at the same height.
+std::string after(const Drawing& drawing, const std::string& name) {
+  for (std::size_t i = 0; i + 1 < drawing.texts.size(); ++i) {
+    if (name_of(drawing.texts[i]) == name) return name_of(drawing.texts[i + 1]);
+  }
+  return "not there";
+}
+
+TEST(HeadSummary, TheLegendCountsPrimaryLabelsThatOccurOnly) {
+  HeadReport report = make_report({3, 3});
+  for (auto& head : report.heads) {
+    head.labels.clear();
+    head.flags.clear();
+  }
+  const HeadLabel induction{
+      LabelKind::induction, false, Evidence::probe, make_statistic(0.7), 0.5, {}, {}};
+  auto weak = induction;
+  weak.weak = true;
+  auto local = induction;
+  local.kind = LabelKind::local;
+  report.heads[0].labels = {induction, local};  // local is not primary here
+  report.heads[1].labels = {weak};
+  report.heads[2].labels = {local};
+  const auto drawing = layout_head_summary(report);
+  EXPECT_EQ(after(drawing, "induction"), "0.70");  // of the cell, which is drawn first
+  const auto lines = written(drawing);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), "2 (1 weak)"), 1);
+  EXPECT_EQ(after(drawing, "unclassified"), "3");
+  EXPECT_FALSE(is_written(drawing, "previous-token"));
+  EXPECT_FALSE(is_written(drawing, "Flags"));
+}
+
+TEST(HeadSummary, FlagsAreLettersInTheCellAndInTheLegend) {
+  HeadReport report = make_report({2, 2});
+  for (auto& head : report.heads) head.flags.clear();
+  report.heads[3].flags = {{FlagKind::stuck, FlagLevel::warning, 0.95, 0.9, 16, {}, 4},
+                           {FlagKind::sink, FlagLevel::info, 0.4, 0.3, 16, {}, {}}};
+  report.heads[0].flags = {{FlagKind::stuck, FlagLevel::warning, 0.95, 0.9, 16, {}, 4}};
+  const auto drawing = layout_head_summary(report);
+  const auto lines = written(drawing);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), "S"), 3);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), "F"), 2);
+  EXPECT_EQ(after(drawing, "stuck on a position"), "2");
+  EXPECT_EQ(after(drawing, "first-token sink"), "1");
+  const auto red = look_of(FlagLevel::warning).ground;
+  EXPECT_EQ(std::count_if(drawing.lines.begin(), drawing.lines.end(),
+                          [&](const LineItem& line) { return line.colour == red; }),
+            3);
+  const auto& above = named(drawing, "S", 1);
+  EXPECT_GT(above.x, named(drawing, "H1", 0).x);  // the right half of the cell L1H1
+  EXPECT_LT(above.y, named(drawing, "L1", 0).y);  // its upper half
+}
+
+TEST(HeadSummary, WhereFlagsDoNotFitTheGravestAreShownAndAPlus) {
+  HeadReport report = make_report(shape(12, 12));
+  for (auto& head : report.heads) head.flags.clear();
+  for (const auto kind : {FlagKind::uniform, FlagKind::sink, FlagKind::stuck, FlagKind::near_copy,
+                          FlagKind::no_effect, FlagKind::dead}) {
+    const auto level = kind == FlagKind::sink        ? FlagLevel::info
+                       : kind == FlagKind::stuck     ? FlagLevel::warning
+                       : kind >= FlagKind::no_effect ? FlagLevel::conclusion
+                                                     : FlagLevel::note;
+    report.heads[0].flags.push_back({kind, level, 0.5, 0.5, 16, {}, 4});
+  }
+  const auto lines = written(layout_head_summary(report));
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), "+"), 1);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), "D"), 2);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), "F"), 1);  // in the legend
+}
+
+TEST(HeadSummary, AMissingScoreIsGreyAndNotZero) {
+  auto report = make_report(six_by_eight);
+  report.heads[9][Score::previous_token].reset();
+  report.heads[10][Score::previous_token] = make_statistic(0);
+  report.heads[11][Score::previous_token] =
+      make_statistic(std::numeric_limits<double>::quiet_NaN());
+  const auto drawing = layout_head_summary(report);
+  const auto picture = painted(drawing);
+  EXPECT_EQ(cell_colour(drawing, picture, {1, 1}, 3), missing_colour);
+  EXPECT_EQ(cell_colour(drawing, picture, {1, 2}, 3), colour_at(ColourMap::blues, 0));
+  EXPECT_EQ(cell_colour(drawing, picture, {1, 3}, 3), missing_colour);
+  EXPECT_TRUE(is_written(drawing, "Grey: not measured."));
+  EXPECT_FALSE(is_written(layout_head_summary(make_report(six_by_eight)), "Grey"));
+}
+
+TEST(HeadSummary, SmallMapsShowTheScoresByColourAndNumber) {
+  const auto report = make_report(six_by_eight);
+  const auto drawing = layout_head_summary(report);
+  const auto picture = painted(drawing);
+  const std::array maps{Score::normalised_entropy, Score::induction, Score::previous_token,
+                        Score::first_token};
+  for (int map = 0; map < 4; ++map) {
+    for (const auto& head : report.heads) {
+      const double value = head[maps[map]]->mean;
+      ASSERT_EQ(cell_colour(drawing, picture, head.id, map + 1),
+                levels(ColourMap::blues)[level_of(value)])
+          << to_string(head.id) << " in map " << map;
+    }
+  }
+  EXPECT_EQ(drawing.colour_bars.size(), 4U);
+  EXPECT_TRUE(is_written(drawing, "First token"));
+}
+
+TEST(HeadSummary, WithoutAProbeInductionIsThatOnTheTextsAndSaysSo) {
+  auto report = make_report(six_by_eight);
+  EXPECT_TRUE(is_written(layout_head_summary(report), "Induction, on repeated tokens"));
+  for (auto& head : report.heads) head[Score::induction].reset();
+  report.n_probes = 0;
+  const auto drawing = layout_head_summary(report);
+  EXPECT_TRUE(is_written(drawing, "Induction, on the texts"));
+  EXPECT_TRUE(is_written(drawing, "no probe"));
+  EXPECT_EQ(cell_colour(drawing, painted(drawing), {0, 0}, 2),
+            levels(ColourMap::blues)[level_of(report.heads[0][Score::induction_on_text]->mean)]);
+}
+
+TEST(HeadSummary, ImportanceMayBeNegativeAndItsScaleSaysSo) {
+  const auto report = make_report(shape(2, 2));
+  const auto drawing = layout_head_summary(report, {.importance = {-0.1, 0.0, 0.3, std::nullopt},
+                                                    .importance_title = "Loss change, nats"});
+  const auto picture = painted(drawing);
+  EXPECT_TRUE(is_written(drawing, "Loss change, nats"));
+  EXPECT_TRUE(is_written(drawing, "-0.10"));
+  EXPECT_TRUE(is_written(drawing, "-0.1"));
+  const auto& colours = levels(ColourMap::yl_or_rd);
+  EXPECT_EQ(cell_colour(drawing, picture, {0, 0}, 4), colours[level_of(0)]);
+  EXPECT_EQ(cell_colour(drawing, picture, {0, 1}, 4), colours[level_of(0.25)]);
+  EXPECT_EQ(cell_colour(drawing, picture, {1, 0}, 4), colours[level_of(1)]);
+  EXPECT_EQ(cell_colour(drawing, picture, {1, 1}, 4), missing_colour);
+}
+
+TEST(HeadSummary, ImportanceOfAnySizeIsDrawn) {
+  const auto report = make_report(shape(1, 2));
+  for (const double value :
+       {0.0, -1e-300, 1e300, -0.5, 3e-7, std::numeric_limits<double>::infinity()}) {
+    const auto drawing = layout_head_summary(report, {.importance = {value, value}});
+    EXPECT_LT(drawing.width, 3000) << value;
+    expect_whole(drawing);
+  }
+}
+
+TEST(HeadSummary, ALayerWithFewerHeadsHasNothingInTheirPlace) {
+  const auto drawing = layout_head_summary(make_report(ragged));
+  const auto picture = painted(drawing);
+  for (const auto& id : {HeadId{1, 3}, {1, 7}, {2, 0}, {5, 1}}) {
+    for (int map = 0; map < 5; ++map) {
+      EXPECT_EQ(cell_colour(drawing, picture, id, map), white) << to_string(id) << map;
+    }
+  }
+  EXPECT_NE(cell_colour(drawing, picture, {5, 0}), white);
+  expect_apart(drawing);
+}
+
+TEST(HeadSummary, AllShapesStayOnThePage) {
+  for (const auto& heads : {shape(1, 1), six_by_eight, shape(12, 12), shape(48, 64), shape(1, 64),
+                            shape(64, 1), ragged}) {
+    const auto report = make_report(heads);
+    for (const int dpi : {40, 150, 300}) {
+      SCOPED_TRACE(std::to_string(heads.size()) + " layers at " + std::to_string(dpi));
+      const auto importance = make_importance(report);
+      expect_whole(layout_head_summary(report, {.model = "m.pt", .dpi = dpi}));
+      expect_whole(layout_head_summary(report, {.model = std::string(300, 'W'),
+                                                .importance = importance,
+                                                .importance_title = std::string(300, 'W'),
+                                                .dpi = dpi}));
+    }
+  }
+}
+
+TEST(HeadSummary, NoTwoTextsOverlap) {
+  for (const auto& heads :
+       {shape(1, 1), shape(2, 2), six_by_eight, shape(12, 12), shape(24, 16), shape(48, 64)}) {
+    const auto report = make_report(heads);
+    for (const int dpi : {72, 150, 300}) {
+      SCOPED_TRACE(std::to_string(heads.size()) + " layers at " + std::to_string(dpi));
+      expect_apart(layout_head_summary(report, {.model = "m.pt", .dpi = dpi}));
+      expect_apart(
+          layout_head_summary(report, {.importance = make_importance(report), .dpi = dpi}));
+    }
+  }
+}
+
+TEST(HeadSummary, SaysWhatItRestsOn) {
+  auto report = make_report(six_by_eight);
+  const auto drawing = layout_head_summary(report, {.model = "gpt.pt"});
+  EXPECT_TRUE(is_written(drawing, "What the heads of gpt.pt do, on 16 texts"));
+  EXPECT_TRUE(is_written(drawing, "16 texts of 31 to 128 tokens, 4 sequences"));
+  EXPECT_TRUE(is_written(drawing, "lower end of the 95 % interval"));
+  EXPECT_TRUE(is_written(drawing, "not whether the model needs it"));
+  report.n_texts = 1;
+  EXPECT_TRUE(is_written(layout_head_summary(report), "What the heads do, on 1 text"));
+  report.too_short = true;
+  EXPECT_TRUE(is_written(layout_head_summary(report), "too short"));
+}
+
+TEST(HeadSummary, TheSameInputGivesTheSameBytes) {
+  const auto drawn = [] {
+    return encode_png(paint(layout_head_summary(make_report(six_by_eight), {.model = "x"})), 150);
+  };
+  EXPECT_EQ(drawn(), drawn());
+}
+
+template <class Draw>
+void expect_refused(const Draw& draw, const std::vector<std::string>& words) {
+  try {
+    (void)draw();
+    ADD_FAILURE() << "not refused: " << words.front();
+  } catch (const FigureError& error) {
+    for (const auto& word : words) {
+      EXPECT_NE(std::string(error.what()).find(word), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(HeadSummary, RefusesWhatCannotBeDrawn) {
+  const auto report = make_report({2, 2});
+  expect_refused([] { return layout_head_summary({}); }, {"no heads"});
+  expect_refused(
+      [&] {
+        return layout_head_summary(report, {.importance = {0.1, 0.2}});
+      },
+      {"2 importances for the 4 heads"});
+  expect_refused([&] { return layout_head_summary(report, {.dpi = 5}); }, {"dots an inch"});
+  auto mixed = report;
+  std::swap(mixed.heads[0], mixed.heads[3]);
+  expect_refused([&] { return layout_head_summary(mixed); }, {"not in order", "L1H1"});
+}
+
+class HeadHistory : public testing::Test {
+ protected:
+  Drawing draw(const std::vector<int>& heads, int n_models, bool with_importance = false,
+               int dpi = 150) {
+    reports.clear();
+    for (int i = 0; i < n_models; ++i) {
+      reports.push_back(make_checkpoint(heads, i / (n_models - 1.0)));
+    }
+    models.clear();
+    for (int i = 0; i < n_models; ++i) {
+      models.push_back({"step-" + std::to_string(i * 500) + ".pt", &reports[i], {}});
+      if (with_importance) models.back().importance = make_importance(reports[i]);
+    }
+    return layout_head_history(models, {.dpi = dpi});
+  }
+
+  std::vector<HeadReport> reports;
+  std::vector<HeadsOfModel> models;
+};
+
+TEST_F(HeadHistory, RowsAreHeadsAndColumnsModels) {
+  const auto drawing = draw(six_by_eight, 3);
+  ASSERT_EQ(drawing.heatmaps.size(), 5U);
+  EXPECT_EQ(drawing.colour_bars.size(), 1U);
+  const std::array scores{Score::previous_token, Score::current_token, Score::first_token,
+                          Score::induction, Score::normalised_entropy};
+  for (int panel = 0; panel < 5; ++panel) {
+    const auto& values = drawing.heatmaps[panel].values;
+    ASSERT_EQ(values.sizes(), (std::vector<std::int64_t>{48, 3}));
+    EXPECT_EQ(drawing.heatmaps[panel].range.high, 1);
+    for (int head = 0; head < 48; ++head) {
+      for (int model = 0; model < 3; ++model) {
+        ASSERT_FLOAT_EQ(values[head][model].item<float>(),
+                        static_cast<float>(reports[model].heads[head][scores[panel]]->mean));
+      }
+    }
+  }
+  for (const auto* text : {"L0H0", "L5H7", "step-1000.pt", "over 3 models"}) {
+    EXPECT_TRUE(is_written(drawing, text)) << text;
+  }
+}
+
+TEST_F(HeadHistory, ImportanceHasAPanelOnlyIfEachModelHasIt) {
+  EXPECT_EQ(draw(six_by_eight, 3, true).heatmaps.size(), 6U);
+  EXPECT_EQ(layout_head_history(models).colour_bars.size(), 2U);
+  models[1].importance.clear();
+  EXPECT_EQ(layout_head_history(models).heatmaps.size(), 5U);
+}
+
+TEST_F(HeadHistory, AMissingScoreIsGrey) {
+  (void)draw({2}, 2);
+  reports[0].heads[0][Score::previous_token].reset();
+  const auto drawing = layout_head_history(models);
+  const auto& box = drawing.heatmaps[0].box;
+  EXPECT_EQ(colour_of(painted(drawing)(static_cast<int>(box.y + 5), static_cast<int>(box.x + 5))),
+            missing_colour);
+  EXPECT_TRUE(is_written(drawing, "Grey: not measured."));
+}
+
+TEST_F(HeadHistory, AllShapesStayOnThePageAndTextsApart) {
+  for (const auto& [heads, n_models] :
+       std::vector<std::pair<std::vector<int>, int>>{{{1}, 2},
+                                                     {six_by_eight, 5},
+                                                     {shape(12, 12), 12},
+                                                     {shape(48, 64), 3},
+                                                     {ragged, 200},
+                                                     {shape(64, 1), 2}}) {
+    for (const int dpi : {40, 150}) {
+      SCOPED_TRACE(std::to_string(heads.size()) + " layers at " + std::to_string(dpi));
+      const auto drawing = draw(heads, n_models, true, dpi);
+      expect_whole(drawing);
+      expect_apart(drawing);
+    }
+  }
+}
+
+TEST_F(HeadHistory, NeedsTwoModelsOfTheSameShape) {
+  (void)draw({2, 3}, 2);
+  expect_refused([&] { return layout_head_history(std::span(models).first(1)); },
+                 {"needs two models or more"});
+  const auto other = make_report({2, 2});
+  models[1] = {"other.pt", &other, {}};
+  expect_refused([&] { return layout_head_history(models); },
+                 {"step-0.pt has 2 layers of 2 and 3 heads", "other.pt has 2 layers of 2 heads"});
+  models[1] = {"empty.pt", nullptr, {}};
+  expect_refused([&] { return layout_head_history(models); }, {"empty.pt"});
+}
+
+}  // namespace
+}  // namespace attnviz
