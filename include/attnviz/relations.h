@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -58,6 +59,7 @@ struct RelationItem {
 struct RelationOptions {
   std::int64_t n_items = 120;  ///< of each relation
   std::uint64_t seed = 0;
+  std::int64_t n_positions = 1024;  ///< of the model; sentences of more tokens are not drawn
 };
 
 struct RelationItems {
@@ -65,13 +67,14 @@ struct RelationItems {
   std::string not_measured;         ///< why there are none; empty where there are
 };
 
-/// Sentences of at most 32 words, all different, from the word lists and templates in
-/// src/attention/relation_grammar.cpp. Drawn such that no head of a fixed behaviour (so many tokens
-/// or words back, or a fixed position in tokens or words) would find the target of more than a
-/// quarter of a relation's items. Same tokenizer and options, same items.
+/// Sentences of 8 to 32 words, all different, from the word lists and templates in
+/// src/attention/relation_grammar.cpp; three words or more to choose from, besides word 0. Drawn
+/// such that no head of a fixed behaviour (so many tokens or words back, or a fixed position in
+/// tokens or words) would find the target of more than a quarter of a relation's items, or of one
+/// item where there are fewer than 8. Same tokenizer and options, same items.
 /// Not measured: words take more than 2 tokens on average (bytes, characters, another language's
 /// vocabulary), tokens reach across words, or nothing so balanced can be drawn with this
-/// vocabulary. Throws UsageError for n_items < 1.
+/// vocabulary and these positions. Throws UsageError for n_items < 1.
 [[nodiscard]] RelationItems make_relation_items(const Tokenizer& tokenizer,
                                                 const RelationOptions& options = {});
 
@@ -127,7 +130,7 @@ class RelationStatistics {
   [[nodiscard]] RelationFinding finding(std::size_t relation, std::size_t head) const;
 
   std::vector<std::int64_t> n_heads_;  // per layer
-  Counts counts_[kRelations];
+  std::array<Counts, kRelations> counts_;
 };
 
 /// "L3H5 attends to a verb's subject in 71 % of 120 template items (best fixed offset 28 %, 95 %

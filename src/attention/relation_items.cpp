@@ -78,7 +78,8 @@ bool draw_items(const Tokenizer& tokenizer, Relation relation, const RelationOpt
   for (std::int64_t draw = 0; draw < kDrawsAnItem * options.n_items; ++draw) {
     if (n_items == options.n_items) return true;
     RelationItem item = item_of(tokenizer, relation, draw_sentence(relation, random));
-    if (item.words.empty() || texts.contains(item.text)) continue;
+    const auto n_tokens = static_cast<std::int64_t>(item.ids.size());
+    if (n_tokens > options.n_positions || item.words.empty() || texts.contains(item.text)) continue;
     const std::vector<FixedHead> heads = fixed_heads_on_target(item);
     bool balanced = true;
     for (const FixedHead& head : heads) balanced = balanced && hits[head] < most;
@@ -99,8 +100,10 @@ RelationItems make_relation_items(const Tokenizer& tokenizer, const RelationOpti
   result.not_measured = word_problem(tokenizer, options.seed);
   for (std::size_t i = 0; i < kRelations && result.not_measured.empty(); ++i) {
     if (!draw_items(tokenizer, static_cast<Relation>(i), options, result.items)) {
-      result.not_measured = "no " + std::to_string(options.n_items) +
-                            " sentences with balanced distances could be drawn";
+      result.not_measured =
+          "no " + std::to_string(options.n_items) +
+          " sentences with balanced distances could be drawn with this vocabulary in " +
+          counted(options.n_positions, "position");
     }
   }
   if (!result.not_measured.empty()) result.items.clear();

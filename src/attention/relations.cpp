@@ -3,9 +3,11 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "attnviz/error.h"
 #include "relation_baseline.h"
+#include "relation_layers.h"
 #include "wording.h"
 
 namespace attnviz {
@@ -45,23 +47,15 @@ double share(std::int64_t part, std::int64_t n) {
 
 void RelationStatistics::add(const AttentionPatterns& patterns, const RelationItem& item) {
   check_item(item);
-  std::vector<std::int64_t> n_heads;
-  std::size_t n_all = 0;
-  for (const at::Tensor& layer : patterns.layers) {
-    n_heads.push_back(layer.size(0));
-    n_all += layer.size(0);
-  }
-  if (!patterns.causal) throw ShapeError("relations are measured on causal patterns only");
-  if (!n_heads_.empty() && n_heads != n_heads_) {
-    throw ShapeError("the items come from models with different layers or heads");
-  }
-  if (n_heads.empty() || patterns.n_positions() != static_cast<std::int64_t>(item.ids.size())) {
-    throw ShapeError("the patterns are not those of an item of " +
-                     counted(static_cast<std::int64_t>(item.ids.size()), "token"));
+  const std::vector<std::int64_t> n_heads = heads_per_layer(patterns, n_heads_);
+  const auto n_tokens = static_cast<std::int64_t>(item.ids.size());
+  if (patterns.n_positions() != n_tokens) {
+    throw ShapeError("a pattern of " + std::to_string(patterns.n_positions()) +
+                     " positions is not that of an item of " + counted(n_tokens, "token"));
   }
   n_heads_ = n_heads;
   Counts& counts = counts_[static_cast<std::size_t>(item.relation)];
-  counts.hits.resize(n_all);
+  counts.hits.resize(std::accumulate(n_heads.begin(), n_heads.end(), std::size_t{0}));
   ++counts.n;
   for (const FixedHead& head : fixed_heads_on_target(item)) ++counts.fixed[head];
   std::size_t place = 0;

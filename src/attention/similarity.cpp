@@ -8,18 +8,13 @@
 #include "attnviz/relations.h"
 #include "bootstrap.h"
 #include "fixed_point.h"
+#include "relation_layers.h"
 #include "wording.h"
 
 namespace attnviz {
 namespace {
 
 constexpr std::int64_t kFewestTexts = 8;
-
-std::vector<std::int64_t> heads_per_layer(const AttentionPatterns& patterns) {
-  std::vector<std::int64_t> result;
-  for (const at::Tensor& layer : patterns.layers) result.push_back(layer.size(0));
-  return result;
-}
 
 /// sample: sorted, so that sums come out the same in any order of the texts.
 HeadSimilarity summarise(const std::vector<double>& sample, const std::optional<Interval>& ci) {
@@ -53,10 +48,7 @@ SimilarityStatistics::SimilarityStatistics(const at::Tensor& embeddings, std::in
 /// [head, q, k] float64 in whole units of fixed point: the first n_rows_ rows of all heads, layer
 /// by layer.
 at::Tensor SimilarityStatistics::first_rows(const AttentionPatterns& patterns) const {
-  if (!patterns.causal) throw ShapeError("similarity is measured on causal patterns only");
-  if (!n_heads_.empty() && heads_per_layer(patterns) != n_heads_) {
-    throw ShapeError("the texts come from models with different layers or heads");
-  }
+  (void)heads_per_layer(patterns, n_heads_);
   std::vector<at::Tensor> layers;
   for (const at::Tensor& layer : patterns.layers) {
     layers.push_back(layer.narrow(1, 0, n_rows_).narrow(2, 0, n_rows_));
@@ -87,7 +79,7 @@ bool SimilarityStatistics::add_to_mean(const AttentionPatterns& patterns) {
   if (patterns.n_positions() < n_rows_) return false;
   const at::Tensor rows = to_fixed(first_rows(patterns));
   if (n_texts_ == 0) {
-    n_heads_ = heads_per_layer(patterns);
+    n_heads_ = heads_per_layer(patterns, {});
     sums_ = at::zeros_like(rows);
     of_texts_.resize(rows.size(0));
   }

@@ -177,7 +177,7 @@ TEST(RelationItems, NameQueryAndTarget) {
 TEST(RelationItems, AreFoundByNoFixedDistanceOrPosition) {
   for (const std::uint64_t seed : {0, 1, 2}) {
     for (const std::int64_t n : {60, 120, 300}) {
-      const RelationItems made = make_relation_items(gpt2(), {n, seed});
+      const RelationItems made = make_relation_items(gpt2(), {n, seed, 1024});
       for (std::size_t relation = 0; relation < kRelations; ++relation) {
         const auto items = of_relation(made, relation);
         ASSERT_EQ(items.size(), std::size_t(n)) << made.not_measured;
@@ -190,11 +190,20 @@ TEST(RelationItems, AreFoundByNoFixedDistanceOrPosition) {
 
 TEST(RelationItems, AreTheSameForTheSameSeed) {
   const RelationItems again = make_relation_items(gpt2()),
-                      other = make_relation_items(gpt2(), {120, 1});
+                      other = make_relation_items(gpt2(), {120, 1, 1024});
   EXPECT_EQ(again.items[70].text, gpt2_items().items[70].text);
   EXPECT_EQ(again.items[470].text, gpt2_items().items[470].text);
   EXPECT_NE(other.items[70].text, gpt2_items().items[70].text);
-  EXPECT_THROW((void)make_relation_items(gpt2(), {0, 0}), UsageError);
+  EXPECT_THROW((void)make_relation_items(gpt2(), {0, 0, 1024}), UsageError);
+}
+
+TEST(RelationItems, FitASmallModel) {
+  const RelationItems made = make_relation_items(gpt2(), {120, 0, 18});
+  ASSERT_EQ(made.items.size(), kRelations * 120) << made.not_measured;
+  for (const RelationItem& item : made.items) EXPECT_LE(item.ids.size(), 18U);
+  const RelationItems none = make_relation_items(gpt2(), {120, 0, 7});
+  EXPECT_TRUE(none.items.empty());
+  EXPECT_NE(none.not_measured.find("in 7 positions"), std::string::npos) << none.not_measured;
 }
 
 TEST(RelationItems, AreNoneForAVocabularyOfBytes) {
@@ -418,6 +427,7 @@ TEST(Relations, RefuseWhatDoesNotBelongTogether) {
   AttentionPatterns both_ways = layer({uniform(8)});
   both_ways.causal = false;
   EXPECT_THROW(statistics.add(both_ways, item), ShapeError);
+  EXPECT_THROW(statistics.add({}, item), ShapeError);
   EXPECT_THROW(statistics.add(layer({uniform(8)}), plain_item(8, 3, 6)), UsageError);
   EXPECT_THROW(statistics.add(layer({uniform(8)}), plain_item(8, 3, 0)), UsageError);
   RelationItem gap = item;
