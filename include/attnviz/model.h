@@ -77,6 +77,11 @@ class Model {
   /// The smallest table that is looked up or sliced by position; none where the graph has none.
   [[nodiscard]] std::optional<std::int64_t> n_positions() const;
 
+  /// The table that the input ids are looked up in: [V, d] float32 on the CPU, row = token id, V =
+  /// vocabulary_size(). It may share its storage with the model: not to be written to. None where
+  /// the graph does not show one such table.
+  [[nodiscard]] std::optional<at::Tensor> token_embeddings() const;
+
   [[nodiscard]] const std::filesystem::path& path() const;
 
  private:

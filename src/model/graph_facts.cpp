@@ -76,6 +76,9 @@ GraphFacts find_facts(const Graph& graph, const Module& module) {
       if (index == graph.inputs()[1]) {
         lower(facts.vocabulary_size, weight->size(0));
         facts.d_model = weight->size(-1);
+        // Two tables looked up by the same ids: neither alone is a token's embedding.
+        const bool is_only = !facts.embeddings || facts.embeddings->is_same(*weight);
+        facts.embeddings = is_only ? *weight : at::Tensor();
       }
       if (counts_positions(index, graph, module)) lower(facts.n_positions, weight->size(0));
     } else if (is(node, "aten::slice") && node->inputs().size() == 5) {

@@ -17,6 +17,7 @@ std::optional<c10::IValue> attribute_value(const torch::jit::Value* value,
 struct GraphFacts {
   std::optional<std::int64_t> vocabulary_size;  ///< rows of the table that the ids are looked up in
   std::optional<std::int64_t> d_model;          ///< its columns
+  std::optional<at::Tensor> embeddings;         ///< the table itself, [vocabulary_size, d_model]
   /// The smallest size of a constant tensor that is looked up or sliced by position.
   std::optional<std::int64_t> n_positions;
 };

@@ -229,6 +229,12 @@ std::optional<std::int64_t> Model::n_positions() const {
   return state_->attention.facts.n_positions;
 }
 
+std::optional<at::Tensor> Model::token_embeddings() const {
+  const std::optional<at::Tensor>& table = state_->attention.facts.embeddings;
+  if (!table || !table->defined() || table->dim() != 2) return std::nullopt;
+  return table->detach().to(at::kCPU, at::kFloat).contiguous();
+}
+
 const std::filesystem::path& Model::path() const {
   return state_->path;
 }

@@ -69,6 +69,39 @@ TEST(Capture, ReadsTheLimitsOffTheGraph) {
   EXPECT_EQ(model.n_positions(), 32);
 }
 
+TEST(Capture, GivesTheTableOfTheTokens) {
+  const TemporaryFolder folder;
+  const auto module = build_gpt(tiny_gpt(), 0);
+  const at::Tensor own = module.attr("token_embedding").toTensor();
+  const auto table = Model(saved(folder, module)).token_embeddings();
+  ASSERT_TRUE(table);
+  EXPECT_EQ(table->sizes(), (std::vector<std::int64_t>{40, 16}));
+  EXPECT_TRUE(at::equal(*table, own));
+  EXPECT_FALSE(table->requires_grad());
+
+  const auto path = folder.path() / "half.pt";
+  save_gpt(build_gpt(tiny_gpt(), 0), {tiny_gpt(), {}}, path, Precision::half);
+  const auto widened = Model(path).token_embeddings();
+  EXPECT_EQ(widened->scalar_type(), at::kFloat);
+  EXPECT_TRUE(at::equal(*widened, own.to(at::kHalf).to(at::kFloat)));
+}
+
+TEST(Capture, GivesNoTableOfTheTokensWhereThereIsNotOne) {
+  const TemporaryFolder folder;
+  const Model one_hot(saved(folder, module_with(kAttend + R"(
+def forward(self, ids):
+    x = torch.matmul(torch.one_hot(ids, 10).float(), self.table)
+    return self.attend(x)[0]
+)")));
+  EXPECT_FALSE(one_hot.token_embeddings());
+  const Model two_tables(saved(folder, module_with(kAttend + R"(
+def forward(self, ids):
+    x = torch.embedding(self.table, ids) + torch.embedding(self.wpe, ids)
+    return self.attend(x)[0]
+)")));
+  EXPECT_FALSE(two_tables.token_embeddings());
+}
+
 TEST(Capture, FindsLearnedPositionsThatAreLookedUp) {
   const TemporaryFolder folder;
   const Model model(saved(folder, module_with(kAttend + R"(
