@@ -11,6 +11,7 @@
 
 #include "attnviz/heads.h"
 #include "attnviz/model.h"
+#include "attnviz/relations.h"
 
 // What the heads of a model do on many texts: the model is run, every head reported.
 //
@@ -51,7 +52,8 @@ struct SurveyOptions {
   std::int64_t max_tokens = 256;  ///< longer texts are cut there, or at the model's positions
   StatisticsOptions statistics;
   Thresholds thresholds;
-  std::int64_t n_probes = 10;  ///< repeated-token sequences; 0: none
+  std::int64_t n_probes = 10;      ///< repeated-token sequences; 0: none
+  std::int64_t n_templates = 120;  ///< sentences for each grammatical relation; 0: none
   /// None: gradient, and nothing where the model gives no logits or hides its heads' outputs.
   std::optional<ImportanceKind> importance;
   /// Told now and then: what is done, how many texts of it are, and of how many.
@@ -83,6 +85,11 @@ struct Survey {
   std::string model;   ///< its file's name
   std::string sha256;  ///< of the model's file
   HeadReport report;
+  std::vector<HeadRelations> relations;  ///< one a head; empty: not measured
+  std::string no_relations;              ///< why they were not, although asked for; or empty
+  /// One a head: none with fewer than 8 texts of 16 tokens; empty where the model does not show its
+  /// embeddings.
+  std::vector<std::optional<HeadSimilarity>> similarity;
   Importance importance;
   bool layers_share_weights = false;
   std::int64_t n_cut =

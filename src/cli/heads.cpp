@@ -131,6 +131,30 @@ std::string heading(const Survey& survey) {
   return text;
 }
 
+/// What heads follow besides position and repetition.
+void print_content(const Survey& survey, std::size_t width) {
+  std::cout << "\nGrammatical relations and similar words\n";
+  if (!survey.no_relations.empty()) {
+    std::cout << "  " << wrapped("relations: not measured: " + survey.no_relations, width - 2, 2)
+              << '\n';
+  }
+  bool has_any = false;
+  const auto say = [&](const std::string& sentence) {
+    std::cout << "  " << wrapped(sentence, width - 2, 4) << '\n';
+    has_any = true;
+  };
+  for (const HeadRelations& head : survey.relations) {
+    for (const RelationFinding& found : head.relations) {
+      if (found.passes) say(sentence(head.id, found));
+    }
+  }
+  for (std::size_t i = 0; i < survey.similarity.size(); ++i) {
+    const auto& found = survey.similarity[i];
+    if (found && found->passes()) say(sentence(survey.report.heads[i].id, *found));
+  }
+  if (!has_any) std::cout << "  No head follows any beyond what position explains.\n";
+}
+
 void print_shared(const Importance& importance) {
   if (importance.of_all_layers.empty()) return;
   std::cout << "\nOne set of weights serves all layers. Effect of a head in all of them:\n ";
@@ -173,6 +197,7 @@ void print(const Survey& survey, const HeadsArguments& arguments) {
     std::cout << '\n';
     print_sentences(survey, arguments.table);
   }
+  print_content(survey, width);
   print_shared(survey.importance);
   print_joint(survey.importance, width);
   for (const Answer& answer : summary(survey.report)) {
@@ -280,6 +305,11 @@ void add_measure_options(CLI::App& app, HeadsArguments& arguments) {
   app.add_option("--probes", arguments.options.n_probes, "sequences of repeated random tokens")
       ->check(CLI::Range(0, 10000).description(""))
       ->option_text("N [" + std::to_string(arguments.options.n_probes) + "]")
+      ->group("Measures");
+  app.add_option("--templates", arguments.options.n_templates,
+                 "made-up sentences for each grammatical relation")
+      ->check(CLI::Range(0, 10000).description(""))
+      ->option_text("N [" + std::to_string(arguments.options.n_templates) + "]")
       ->group("Measures");
   app.add_option("--seed", arguments.options.statistics.seed, "of the probes and the intervals")
       ->option_text("N [" + std::to_string(arguments.options.statistics.seed) + "]")

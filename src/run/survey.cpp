@@ -30,7 +30,11 @@ class Surveyor {
         path_(options.model.empty() ? built_in_model() : options.model),
         model_(path_, options.capture),
         texts_(options.texts.empty() ? example_texts() : options.texts),
-        longest_(std::min(options.max_tokens, model_.n_positions().value_or(options.max_tokens))) {}
+        longest_(std::min(options.max_tokens, model_.n_positions().value_or(options.max_tokens))) {
+    if (const auto table = model_.token_embeddings()) {
+      similarity_.emplace(*table, kVariationRows, options.statistics.seed);
+    }
+  }
 
   Survey run() {
     survey_.model = path_.filename().string();
@@ -39,12 +43,12 @@ class Surveyor {
     n_weight_sets_ = info.n_weight_sets.value_or(std::int64_t(info.n_heads.size()));
     survey_.layers_share_weights = n_weight_sets_ < std::int64_t(info.n_heads.size());
     HeadStatistics statistics(options_.statistics);
-    Variation variation(kVariationRows, options_.statistics.seed);
-    add_texts(statistics, variation);
+    add_texts(statistics);
     add_probes(statistics);
-    const auto varied = deviations(std::move(variation));
+    add_deviations();
+    add_templates();
     const std::vector<HeadMeasures> measures = measure();
-    survey_.report = statistics.report(options_.thresholds, varied, measures);
+    survey_.report = statistics.report(options_.thresholds, variation_.result(), measures);
     add_joint_effect();
     return std::move(survey_);
   }
@@ -70,7 +74,7 @@ class Surveyor {
   }
 
   /// Texts that fail here are not looked at again.
-  void add_texts(HeadStatistics& statistics, Variation& variation) {
+  void add_texts(HeadStatistics& statistics) {
     std::size_t done = 0;
     for (const SurveyText& text : texts_) {
       try {
@@ -78,7 +82,8 @@ class Surveyor {
         const TokenIds ids = ids_of(text, &was_cut);
         const AttentionPatterns patterns = patterns_of(ids);
         statistics.add_text(patterns, ids);
-        variation.add_to_mean(patterns);
+        variation_.add_to_mean(patterns);
+        if (similarity_) similarity_->add_to_mean(patterns);
         survey_.n_cut += was_cut;
         usable_.push_back(&text);
       } catch (const Error& error) {
@@ -114,12 +119,32 @@ class Surveyor {
   }
 
   /// A second look at the texts' first tokens, now that their mean pattern is known.
-  std::vector<std::optional<HeadVariation>> deviations(Variation variation) {
-    for_each_text("variation", [&](const TokenIds& ids) {
-      if (std::int64_t(ids.size()) < kVariationRows) return;
-      variation.add_deviation(patterns_of(TokenIds(ids.begin(), ids.begin() + kVariationRows)));
+  void add_deviations() {
+    for_each_text("variation", [&](const TokenIds& all) {
+      if (std::int64_t(all.size()) < kVariationRows) return;
+      const TokenIds ids(all.begin(), all.begin() + kVariationRows);
+      const AttentionPatterns patterns = patterns_of(ids);
+      variation_.add_deviation(patterns);
+      if (similarity_) similarity_->add_deviation(patterns, ids);
     });
-    return variation.result();
+    if (similarity_) survey_.similarity = similarity_->result();
+  }
+
+  void add_templates() {
+    if (options_.n_templates == 0) return;
+    RelationOptions wanted;
+    wanted.n_items = options_.n_templates;
+    wanted.seed = options_.statistics.seed;
+    wanted.n_positions = model_.n_positions().value_or(wanted.n_positions);
+    const RelationItems templates = make_relation_items(tokenizer_, wanted);
+    survey_.no_relations = templates.not_measured;
+    RelationStatistics relations;
+    std::size_t done = 0;
+    for (const RelationItem& item : templates.items) {
+      relations.add(patterns_of(item.ids), item);
+      tell("template sentences", ++done, templates.items.size());
+    }
+    survey_.relations = relations.findings();
   }
 
   /// None where the model does not let its heads be taken out and nobody insists.
@@ -206,6 +231,8 @@ class Surveyor {
   std::int64_t longest_;
   std::int64_t n_weight_sets_ = 0;
   std::vector<const SurveyText*> usable_;
+  Variation variation_{kVariationRows, options_.statistics.seed};
+  std::optional<SimilarityStatistics> similarity_;
   std::optional<Effects> effects_;
   Survey survey_;
 };

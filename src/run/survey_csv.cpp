@@ -1,3 +1,4 @@
+#include <array>
 #include <charconv>
 
 #include "attnviz/survey.h"
@@ -34,8 +35,25 @@ std::string names() {
   for (const ScoreInfo& info : score_table()) {
     line += "," + std::string(info.name) + "," + std::string(info.name) + "-chance";
   }
-  return line + ",variation,nearest,nearest-bits,output-ratio,importance,effect,effect-low," +
+  for (std::size_t relation = 0; relation < kRelations; ++relation) {
+    line += "," + std::string(to_string(Relation(relation)));
+  }
+  return line +
+         ",similarity,variation,nearest,nearest-bits,output-ratio,importance,effect,effect-low," +
          "effect-high\r\n";
+}
+
+/// Accuracies, one a relation.
+std::string relations_of(const Survey& survey, std::size_t i) {
+  std::array<std::optional<double>, kRelations> accuracies;
+  if (!survey.relations.empty()) {
+    for (const RelationFinding& found : survey.relations[i].relations) {
+      accuracies[std::size_t(found.relation)] = found.accuracy;
+    }
+  }
+  std::string fields;
+  for (const auto& accuracy : accuracies) fields += "," + field(accuracy);
+  return fields;
 }
 
 std::string line_of(const Survey& survey, std::size_t i) {
@@ -48,6 +66,10 @@ std::string line_of(const Survey& survey, std::size_t i) {
     line += ",";
     if (score) line += field(std::optional(score->mean)) + "," + field(score->chance);
     if (!score) line += ",";
+  }
+  line += relations_of(survey, i) + ",";
+  if (!survey.similarity.empty() && survey.similarity[i]) {
+    line += field(std::optional(survey.similarity[i]->difference));
   }
   const auto& v = head.variation;
   line += "," + (v ? field(std::optional(v->v)) : "");

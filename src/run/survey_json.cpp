@@ -84,6 +84,29 @@ void add_findings(Json& json, const HeadFindings& head) {
   if (head.measures.output_ratio) json["output_ratio"] = *head.measures.output_ratio;
 }
 
+Json json_of(HeadId head, const RelationFinding& found) {
+  Json json = {{"n", found.n},
+               {"hits", found.hits},
+               {"accuracy", found.accuracy},
+               {"lower", found.lower},
+               {"best_offset", found.best_offset},
+               {"best_position", found.best_position},
+               {"p_value", found.p_value},
+               {"passes", found.passes}};
+  if (found.passes) json["sentence"] = sentence(head, found);
+  return json;
+}
+
+Json json_of(HeadId head, const HeadSimilarity& found) {
+  Json json = {{"difference", found.difference},
+               {"z", json_of(found.z)},
+               {"interval", json_of(found.ci)},
+               {"n", found.n_texts},
+               {"passes", found.passes()}};
+  if (found.passes()) json["sentence"] = sentence(head, found);
+  return json;
+}
+
 Json json_of_head(const Survey& survey, std::size_t i) {
   const HeadFindings& head = survey.report.heads[i];
   Json json = {{"head", to_string(head.id)}, {"layer", head.id.layer}, {"index", head.id.head}};
@@ -97,6 +120,14 @@ Json json_of_head(const Survey& survey, std::size_t i) {
     if (head[info.score]) json["scores"][std::string(info.name)] = json_of(*head[info.score]);
   }
   add_findings(json, head);
+  if (!survey.relations.empty()) {
+    for (const RelationFinding& found : survey.relations[i].relations) {
+      json["relations"][std::string(to_string(found.relation))] = json_of(head.id, found);
+    }
+  }
+  if (!survey.similarity.empty() && survey.similarity[i]) {
+    json["similarity"] = json_of(head.id, *survey.similarity[i]);
+  }
   if (!survey.importance.effects.empty()) json["effect"] = json_of(survey.importance.effects[i]);
   return json;
 }
@@ -146,6 +177,7 @@ Json json_of_survey(const Survey& survey) {
                {"texts", json_of_texts(survey)},
                {"probes", survey.report.n_probes},
                {"importance", json_of(survey.importance)}};
+  if (!survey.no_relations.empty()) json["no_relations"] = survey.no_relations;
   for (const ThresholdInfo& info : threshold_table()) {
     json["thresholds"][std::string(info.name)] = survey.report.thresholds.*info.value;
   }
