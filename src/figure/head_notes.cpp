@@ -64,7 +64,9 @@ std::string flags_note(const HeadReport& report, bool has_letters) {
     flags.insert(flags.end(), head.flags.begin(), head.flags.end());
   }
   if (flags.empty()) return "";
-  if (!has_letters) return "Corners: black for a measured effect, else red for a warning.";
+  if (!has_letters)
+    return "Flags have no room in cells; corners are black for a measured effect, else red for a "
+           "warning.";
   std::string note;
   std::set<std::string_view> told;
   for (const auto& flag : by_gravity(std::move(flags))) {
