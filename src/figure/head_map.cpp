@@ -51,10 +51,12 @@ void draw_heads(Sheet& sheet, const HeadMap& map, double size) {
 }
 
 // .57 for 0.57, and 1.0 for 1.00, which is as wide.
-std::string without_zero(const std::string& number) {
+std::string shorter_decimal(double value, int decimals) {
+  const std::string number = signed_decimal(value, decimals);
+  if (decimals == in_powers) return number;
   if (number.starts_with("0.")) return number.substr(1);
   if (number.starts_with("-0.")) return "-" + number.substr(2);
-  return number.size() > 3 ? number.substr(0, number.size() - 1) : number;
+  return signed_decimal(value, decimals - 1);
 }
 
 struct Numbers {
@@ -93,7 +95,7 @@ Numbers fitted_numbers(const Sheet& sheet, const HeadMap& map, const HeadNumbers
   std::vector<std::string> texts, shorter;
   for (const auto& number : numbers) {
     texts.push_back(number ? signed_decimal(*number, decimals) : "");
-    shorter.push_back(without_zero(texts.back()));
+    shorter.push_back(number ? shorter_decimal(*number, decimals) : "");
   }
   auto whole = fitted(sheet, map, std::move(texts), points);
   return whole.size > 0 ? whole : fitted(sheet, map, std::move(shorter), points);

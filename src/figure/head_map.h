@@ -14,7 +14,6 @@ struct HeadMap {
 
   [[nodiscard]] double width() const { return shape->columns * cell_width - space; }
   [[nodiscard]] double height() const { return shape->rows() * cell_height - space; }
-  [[nodiscard]] Box box() const { return {x, y, width(), height()}; }
   [[nodiscard]] Box at(int layer, int head) const {
     return {x + head * cell_width, y + layer * cell_height, cell_width - space,
             cell_height - space};

@@ -32,6 +32,25 @@ std::string interval_note(const HeadReport& report) {
   return "Labels need the lower end of the 95 % interval above their threshold.";
 }
 
+bool is_primary_somewhere(const HeadReport& report, std::initializer_list<LabelKind> kinds) {
+  return std::any_of(report.heads.begin(), report.heads.end(), [&](const auto& head) {
+    return !head.labels.empty() &&
+           std::find(kinds.begin(), kinds.end(), head.labels.front().kind) != kinds.end();
+  });
+}
+
+// Most scores are a share of attention; these are not.
+std::string numbers_note(const HeadReport& report) {
+  std::string note = "Numbers are shares of attention";
+  if (is_primary_somewhere(report, {LabelKind::broad, LabelKind::uniform})) {
+    note += ", of broad and uniform heads normalised entropy";
+  }
+  if (is_primary_somewhere(report, {LabelKind::content_dependent})) {
+    note += ", of content-dependent heads variation over texts";
+  }
+  return note + ".";
+}
+
 std::string weak_note(const HeadReport& report) {
   const bool is_any = std::any_of(report.heads.begin(), report.heads.end(), [](const auto& head) {
     return !head.labels.empty() && head.labels.front().weak;
@@ -45,7 +64,9 @@ std::string flags_note(const HeadReport& report, bool has_letters) {
     flags.insert(flags.end(), head.flags.begin(), head.flags.end());
   }
   if (flags.empty()) return "";
-  if (!has_letters) return "Corners: black for a measured effect, else red for a warning.";
+  if (!has_letters)
+    return "Flags have no room in cells; corners are black for a measured effect, else red for a "
+           "warning.";
   std::string note;
   std::set<std::string_view> told;
   for (const auto& flag : by_gravity(std::move(flags))) {
@@ -61,9 +82,13 @@ std::string short_caveat() {
   return "Patterns show where a head reads, not whether the model needs it.";
 }
 
-std::vector<std::string> summary_notes(const HeadReport& report, bool has_letters) {
-  return {texts_note(report), interval_note(report), weak_note(report),
-          flags_note(report, has_letters), short_caveat()};
+std::vector<std::string> summary_notes(const HeadReport& report, const CellPlan& cells) {
+  return {texts_note(report),
+          interval_note(report),
+          cells.value > 0 ? numbers_note(report) : "",
+          weak_note(report),
+          flags_note(report, cells.flag > 0),
+          short_caveat()};
 }
 
 }  // namespace attnviz

@@ -9,7 +9,7 @@ namespace attnviz {
 Colour colour_of(LabelKind kind) {
   switch (kind) {
     case LabelKind::previous_token:
-      return {136, 204, 238};
+      return {51, 136, 200};
     case LabelKind::current_token:
       return {68, 170, 153};
     case LabelKind::first_token:
@@ -25,7 +25,7 @@ Colour colour_of(LabelKind kind) {
     case LabelKind::broad:
       return {153, 153, 51};
     case LabelKind::uniform:
-      return {119, 119, 119};
+      return {50, 50, 50};
     case LabelKind::content_dependent:
       return {136, 34, 85};
   }

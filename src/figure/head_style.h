@@ -10,7 +10,8 @@ namespace attnviz {
 
 // How labels and flags look in a map of heads.
 
-/// Paul Tol's muted colours, told apart by colour-blind readers too; uniform is grey.
+/// After Paul Tol's muted scheme, so that colour-blind readers tell them apart (a test computes
+/// what they see); the most frequent label is a blue, uniform attention is a dark grey.
 [[nodiscard]] Colour colour_of(LabelKind kind);
 /// For a head that has none.
 [[nodiscard]] Colour unclassified_colour();

@@ -54,8 +54,10 @@ class HeadSummary {
   HeadMap small_map(int row, int column) const;
   double above_map() const { return sheet_.px(map_title_points + map_title_gap); }
   void draw_main();
-  void draw_small(int i, double points);
-  double small_title_points() const;
+  void draw_small(int i);
+  std::string main_title() const;
+  double map_title_size() const;
+  void draw_map_title(const HeadMap& map, const Label& title, double room);
   std::vector<std::string> notes() const;
 
   const HeadReport& report_;
@@ -170,7 +172,7 @@ Drawing HeadSummary::draw() {
   sheet_ = Sheet(page / options_.dpi, height / options_.dpi, options_.dpi);
   draw_title(sheet_, title(), px(margin), title_points, {0, 0, page, height});
   draw_main();
-  for (int i = 0; i < 4; ++i) draw_small(i, small_title_points());
+  for (int i = 0; i < 4; ++i) draw_small(i);
   draw_legend(sheet_, labels, plan_.left, legend);
   draw_legend(sheet_, flags, plan_.small_left, legend);
   draw_foot(sheet_, lines, plan_.left, foot);
@@ -184,33 +186,40 @@ Title HeadSummary::title() const {
   return {"What the heads of ", visible(options_.model), " do, on " + texts};
 }
 
-void HeadSummary::draw_main() {
-  const auto map = main_map();
+std::string HeadSummary::main_title() const {
   std::string title = "Primary label";
   if (cells_.value > 0) title += ", the score that decided it";
   if (cells_.flag > 0) title += ", and flags";
-  const double size = sheet_.font_within(title, small_title_points(), 6, map.width());
-  sheet_.text(shortened({{title, false}}, size, map.width()), map.x,
-              map.y - sheet_.px(map_title_gap), size, Anchor::start);
+  return title;
+}
+
+// The same over all maps.
+double HeadSummary::map_title_size() const {
+  double points = map_title_points;
+  const auto shrink_into = [&](const Label& title, double room) {
+    while (points > 8 && !fits(title, sheet_.font(points), room)) points -= 0.5;
+  };
+  shrink_into({{main_title(), false}}, main_map().width());
+  for (const auto& scale : scales_) shrink_into(visible(scale.title), plan_.small_room);
+  return sheet_.font(points);
+}
+
+void HeadSummary::draw_map_title(const HeadMap& map, const Label& title, double room) {
+  const double size = map_title_size();
+  sheet_.text(shortened(title, size, room), map.x, map.y - sheet_.px(map_title_gap), size,
+              Anchor::start);
+}
+
+void HeadSummary::draw_main() {
+  const auto map = main_map();
+  draw_map_title(map, {{main_title(), false}}, map.width());
   draw_labelled_heads(sheet_, map, report_, cells_);
   draw_head_axes(sheet_, map, axis_points);
 }
 
-// All four of one size.
-double HeadSummary::small_title_points() const {
-  double points = map_title_points;
-  for (const auto& scale : scales_) {
-    while (points > 8 && !fits(visible(scale.title), sheet_.font(points), plan_.small_room))
-      points -= 0.5;
-  }
-  return points;
-}
-
-void HeadSummary::draw_small(int i, double points) {
+void HeadSummary::draw_small(int i) {
   const auto map = small_map(i / 2, i % 2);
-  const double size = sheet_.font(points);
-  sheet_.text(shortened(visible(scales_[i].title), size, plan_.small_room), map.x,
-              map.y - sheet_.px(map_title_gap), size, Anchor::start);
+  draw_map_title(map, visible(scales_[i].title), plan_.small_room);
   draw_numbers(sheet_, map, numbers_[i], scales_[i], value_points);
   draw_head_axes(sheet_, map, small_axis_points);
   draw_colour_bar(
@@ -219,7 +228,7 @@ void HeadSummary::draw_small(int i, double points) {
 }
 
 std::vector<std::string> HeadSummary::notes() const {
-  auto notes = summary_notes(report_, cells_.flag > 0);
+  auto notes = summary_notes(report_, cells_);
   const bool is_any_missing =
       std::any_of(numbers_.begin(), numbers_.end(), [](const HeadNumbers& numbers) {
         return std::find(numbers.begin(), numbers.end(), std::nullopt) != numbers.end();

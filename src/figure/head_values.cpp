@@ -11,15 +11,13 @@ namespace attnviz {
 HeadShape shape_of(const HeadReport& report) {
   if (report.heads.empty()) throw FigureError("the report has no heads to draw");
   HeadShape shape;
-  shape.n_heads.resize(static_cast<std::size_t>(
-      std::max<std::int64_t>(report.n_layers, report.heads.back().id.layer + 1)));
+  shape.n_heads.resize(static_cast<std::size_t>(std::max<std::int64_t>(report.n_layers, 0)));
   int layer = 0;
   for (const auto& head : report.heads) {
-    const bool is_next_layer = head.id.layer > layer;
     layer = std::max(layer, head.id.layer);
+    if (layer >= shape.rows()) shape.n_heads.resize(static_cast<std::size_t>(layer) + 1);
     if (head.id.layer != layer || head.id.head != shape.n_heads[layer]) {
-      throw FigureError("the report's heads are not in order: " + to_string(head.id) +
-                        (is_next_layer ? " begins a layer" : " follows another") +
+      throw FigureError("the report's heads are not in order at " + to_string(head.id) +
                         "; give them layer by layer, each once");
     }
     ++shape.n_heads[layer];

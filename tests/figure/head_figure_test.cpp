@@ -101,6 +101,46 @@ TEST(HeadSummary, ColoursOfLabelsDifferAndLettersOfFlagsToo) {
   EXPECT_EQ(letters.size(), 10U);
 }
 
+// CIELAB of the colour as seen with a cone missing (Machado, Oliveira, Fernandes 2009, severity 1).
+cv::Vec3d seen(Colour colour, const cv::Matx33d& sight) {
+  cv::Vec3d linear;
+  for (int c = 0; c < 3; ++c) {
+    const double v = colour[c] / 255.0;
+    linear[c] = v <= 0.04045 ? v / 12.92 : std::pow((v + 0.055) / 1.055, 2.4);
+  }
+  linear = sight * linear;
+  for (int c = 0; c < 3; ++c) linear[c] = std::clamp(linear[c], 0.0, 1.0);
+  const cv::Matx33d to_xyz(0.4125, 0.3576, 0.1804, 0.2127, 0.7152, 0.0722, 0.0193, 0.1192, 0.9503);
+  const cv::Vec3d xyz = to_xyz * linear;
+  const auto f = [](double t) { return t > 0.008856 ? std::cbrt(t) : 7.787 * t + 16.0 / 116; };
+  const double x = f(xyz[0] / 0.9505), y = f(xyz[1]), z = f(xyz[2] / 1.0888);
+  return {116 * y - 16, 500 * (x - y), 200 * (y - z)};
+}
+
+TEST(HeadSummary, ColourBlindReadersTellLabelsApart) {
+  const std::array sights{cv::Matx33d::eye(),
+                          cv::Matx33d(0.367322, 0.860646, -0.227968, 0.280085, 0.672501, 0.047413,
+                                      -0.011820, 0.042940, 0.968881),
+                          cv::Matx33d(0.152286, 1.052583, -0.204868, 0.114503, 0.786281, 0.099216,
+                                      -0.003882, -0.048116, 1.051998),
+                          cv::Matx33d(1.255528, -0.076749, -0.178779, -0.078411, 0.930809, 0.147602,
+                                      0.004733, 0.691367, 0.303900)};
+  std::vector<Colour> colours{unclassified_colour()};
+  for (int i = 0; i <= static_cast<int>(LabelKind::content_dependent); ++i) {
+    colours.push_back(colour_of(static_cast<LabelKind>(i)));
+  }
+  for (const auto kind : {LabelKind::previous_token, LabelKind::induction}) {
+    colours.push_back(paler(colour_of(kind)));
+  }
+  for (const auto& sight : sights) {
+    for (std::size_t i = 0; i < colours.size(); ++i) {
+      for (std::size_t j = 0; j < i; ++j) {
+        EXPECT_GE(cv::norm(seen(colours[i], sight) - seen(colours[j], sight)), 10) << i << ' ' << j;
+      }
+    }
+  }
+}
+
 // The text that follows `name` at the same height.
 std::string after(const Drawing& drawing, const std::string& name) {
   for (std::size_t i = 0; i + 1 < drawing.texts.size(); ++i) {
@@ -231,6 +271,18 @@ TEST(HeadSummary, ImportanceMayBeNegativeAndItsScaleSaysSo) {
   EXPECT_EQ(cell_colour(drawing, picture, {1, 1}, 4), missing_colour);
 }
 
+TEST(HeadSummary, NumbersInNarrowCellsAreRoundedNotCut) {
+  const auto report = make_report(shape(12, 12));
+  std::vector<std::optional<double>> importance(144, 0.5);
+  importance[0] = 1.96;
+  importance[1] = -0.256;
+  const auto drawing = layout_head_summary(report, {.importance = importance});
+  const auto lines = written(drawing);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), "2.0"), 1);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), "-.26"), 1);
+  EXPECT_FALSE(is_written(drawing, "1.9"));
+}
+
 TEST(HeadSummary, ImportanceOfAnySizeIsDrawn) {
   const auto report = make_report(shape(1, 2));
   for (const double value :
@@ -326,6 +378,10 @@ TEST(HeadSummary, RefusesWhatCannotBeDrawn) {
   auto mixed = report;
   std::swap(mixed.heads[0], mixed.heads[3]);
   expect_refused([&] { return layout_head_summary(mixed); }, {"not in order", "L1H1"});
+  mixed = report;
+  mixed.n_layers = 0;
+  mixed.heads[0].id.layer = 7;
+  expect_refused([&] { return layout_head_summary(mixed); }, {"not in order", "L0H1"});
 }
 
 class HeadHistory : public testing::Test {
