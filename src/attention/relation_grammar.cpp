@@ -75,16 +75,19 @@ const Grammar& phrases() {
        "$when $somebody $found $noun $as_usual|$when $somebody $slept near $noun $as_usual|"
        "$when $somebody $gave the $person $noun $as_usual|$whenever $who $slept $as_usual"},
 
+      {"opening",
+       "$when|in the house of the $person|after the speech of the $kind $person|"
+       "near the garden of the $person"},
       {"between",
-       "from $city|near the $place|near the old $church|behind the $person|behind the $kind "
+       "from $city|near the $person|near the old $church|behind the $person|behind the $kind "
        "$person|"
-       "from $city $soon|near the $place $soon|with the $colour $thing $soon|"
+       "from $city $soon|near the $person $soon|with the $colour $thing $soon|"
        "from the $place near the $place|that the $person $admired|that the $kind $person $admired|"
        "who $admired the $person|who $admired the $kind $person|who $admired the $person from "
        "$city|who once $admired the very $kind $person"},
       {"subject",
-       "$when $the $person^ $between $slept* $as_usual|"
-       "$when $the $kind $person^ $between $slept* $as_usual"},
+       "$opening $the $person^ $between $slept* $as_usual|"
+       "$opening $the $kind $person^ $between $slept* $as_usual"},
 
       {"alone", "lived alone|worked upstairs|slept there|arrived early|laughed loudly"},
       {"giver",
