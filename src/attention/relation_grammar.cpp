@@ -11,9 +11,10 @@ namespace {
 // A grammar: each name stands for one of its alternatives, with the same chance. In an alternative,
 // $name stands for another name's, ^ follows the target and * the query.
 //
-// Between the query and the target, and before the target, are other words of the target's kind.
-// Verbs are such that they take no clause ("who knew the girl slept"), are no participles where
-// they stand, and adverbs follow no clause that they could belong to.
+// Between a verb and its subject, a pronoun and its antecedent, are other nouns, and before them
+// too. A noun's determiner is always the nearest, its verb nearly always: English has it so. Verbs
+// are such that they take no clause ("who knew the girl slept"), are no participles where they
+// stand, and adverbs follow no clause that they could belong to.
 using Grammar = std::map<std::string_view, std::string_view>;
 
 const Grammar& words() {
