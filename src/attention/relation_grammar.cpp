@@ -11,9 +11,10 @@ namespace {
 // A grammar: each name stands for one of its alternatives, with the same chance. In an alternative,
 // $name stands for another name's, ^ follows the target and * the query.
 //
-// Between the query and the target, and before the target, are other words of the target's kind.
-// Verbs are such that they take no clause ("who knew the girl slept"), are no participles where
-// they stand, and adverbs follow no clause that they could belong to.
+// Between a verb and its subject, a pronoun and its antecedent, are other nouns, and before them
+// too. A noun's determiner is always the nearest, its verb nearly always: English has it so. Verbs
+// are such that they take no clause ("who knew the girl slept"), are no participles where they
+// stand, and adverbs follow no clause that they could belong to.
 using Grammar = std::map<std::string_view, std::string_view>;
 
 const Grammar& words() {
@@ -75,16 +76,19 @@ const Grammar& phrases() {
        "$when $somebody $found $noun $as_usual|$when $somebody $slept near $noun $as_usual|"
        "$when $somebody $gave the $person $noun $as_usual|$whenever $who $slept $as_usual"},
 
+      {"opening",
+       "$when|in the house of the $person|after the speech of the $kind $person|"
+       "near the garden of the $person"},
       {"between",
-       "from $city|near the $place|near the old $church|behind the $person|behind the $kind "
+       "from $city|near the $person|near the old $church|behind the $person|behind the $kind "
        "$person|"
-       "from $city $soon|near the $place $soon|with the $colour $thing $soon|"
+       "from $city $soon|near the $person $soon|with the $colour $thing $soon|"
        "from the $place near the $place|that the $person $admired|that the $kind $person $admired|"
        "who $admired the $person|who $admired the $kind $person|who $admired the $person from "
        "$city|who once $admired the very $kind $person"},
       {"subject",
-       "$when $the $person^ $between $slept* $as_usual|"
-       "$when $the $kind $person^ $between $slept* $as_usual"},
+       "$opening $the $person^ $between $slept* $as_usual|"
+       "$opening $the $kind $person^ $between $slept* $as_usual"},
 
       {"alone", "lived alone|worked upstairs|slept there|arrived early|laughed loudly"},
       {"giver",

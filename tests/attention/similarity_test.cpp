@@ -80,6 +80,8 @@ TEST(Similarity, OfAHeadThatAttendsToItsGroupPasses) {
   EXPECT_GT(found[0]->difference, 0.1);
   EXPECT_GT(*found[0]->z, 3);
   EXPECT_TRUE(found[0]->passes());
+  EXPECT_TRUE(found[0]->passes(found[0]->ci->low - 1e-6));
+  EXPECT_FALSE(found[0]->passes(found[0]->ci->low + 1e-6));
   EXPECT_EQ(found[0]->n_texts, 16);
   EXPECT_LT(found[1]->difference, 0);
   EXPECT_FALSE(found[1]->passes());
