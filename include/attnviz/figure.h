@@ -44,7 +44,8 @@ struct Box {
   double x = 0, y = 0, width = 0, height = 0;
 };
 
-enum class ColourMap { viridis, yl_or_rd, blues };
+/// blue_red diverges: what lies in the middle of the range is white.
+enum class ColourMap { viridis, yl_or_rd, blues, blue_red };
 
 /// The values that have a colour map's two ends; those beyond have the end's colour.
 struct ValueRange {

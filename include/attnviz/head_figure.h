@@ -27,7 +27,8 @@ struct HeadSummaryOptions {
 /// score that decided it and its flags as letters, all explained below. Right, one small map each:
 /// normalised entropy, induction (on the probe, else on the texts), previous token, and importance,
 /// or the first token where that was not measured. Scores are 0 to 1; importance has the unit of
-/// its title and a scale from its lowest value to its largest, 0 among them. A head without a score
+/// its title and a scale from 0 to its largest value, or, where some are negative, as far below 0
+/// as above it, 0 in white. A head without a score
 /// is grey; where a layer has fewer heads than others, nothing is drawn.
 /// 13 inches wide for 8 or 12 heads; the height follows the layers. Letters shrink with the cells
 /// and then are left out.

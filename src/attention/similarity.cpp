@@ -1,14 +1,11 @@
 #include <ATen/ATen.h>
 
-#include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "attnviz/error.h"
 #include "attnviz/relations.h"
-#include "bootstrap.h"
-#include "fixed_point.h"
 #include "relation_layers.h"
+#include "samples.h"
 #include "wording.h"
 
 namespace attnviz {
@@ -16,27 +13,11 @@ namespace {
 
 constexpr std::int64_t kFewestTexts = 8;
 
-/// sample: sorted, so that sums come out the same in any order of the texts.
-HeadSimilarity summarise(const std::vector<double>& sample, const std::optional<Interval>& ci) {
-  const auto n = static_cast<double>(sample.size());
-  HeadSimilarity result;
-  result.difference = std::accumulate(sample.begin(), sample.end(), 0.0) / n;
-  double squares = 0;
-  for (const double value : sample) {
-    squares += (value - result.difference) * (value - result.difference);
-  }
-  const double sd = std::sqrt(squares / (n - 1));
-  if (sd > 0) result.z = result.difference / (sd / std::sqrt(n));
-  result.ci = ci;
-  result.n_texts = static_cast<std::int64_t>(sample.size());
-  return result;
-}
-
 }  // namespace
 
 SimilarityStatistics::SimilarityStatistics(const at::Tensor& embeddings, std::int64_t n_rows,
                                            std::uint64_t seed)
-    : n_rows_(n_rows), seed_(seed) {
+    : n_rows_(n_rows), seed_(seed), of_texts_(std::make_unique<std::vector<Samples>>()) {
   if (n_rows < 3) throw UsageError("embedding similarity needs 3 rows or more of each text");
   if (embeddings.dim() != 2 || embeddings.numel() == 0 || !embeddings.is_floating_point()) {
     throw ShapeError("token embeddings are a table of floating point, [vocabulary, width]");
@@ -44,6 +25,8 @@ SimilarityStatistics::SimilarityStatistics(const at::Tensor& embeddings, std::in
   embeddings_ = embeddings.detach().to(at::kCPU, at::kFloat);
   mean_ = embeddings_.mean(0, false, at::kDouble);
 }
+
+SimilarityStatistics::~SimilarityStatistics() = default;
 
 /// [head, q, k] float64 in whole units of fixed point: the first n_rows_ rows of all heads, layer
 /// by layer.
@@ -81,7 +64,7 @@ bool SimilarityStatistics::add_to_mean(const AttentionPatterns& patterns) {
   if (n_texts_ == 0) {
     n_heads_ = heads_per_layer(patterns, {});
     sums_ = at::zeros_like(rows);
-    of_texts_.resize(rows.size(0));
+    of_texts_->resize(rows.size(0));
   }
   sums_ += rows;
   ++n_texts_;
@@ -99,26 +82,27 @@ bool SimilarityStatistics::add_deviation(const AttentionPatterns& patterns,
   const at::Tensor deviation = first_rows(patterns) - from_fixed(sums_) / n_texts_;
   const at::Tensor difference =
       ((deviation * cosines(ids)).sum({1, 2}) / (n_rows_ - 1)).contiguous();
-  const auto* of_heads = difference.data_ptr<double>();
-  for (std::size_t head = 0; head < of_texts_.size(); ++head) {
-    of_texts_[head].push_back(of_heads[head]);
-  }
+  const double* of_heads = difference.data_ptr<double>();
+  for (Samples& of_head : *of_texts_) of_head.add(*of_heads++);
   return true;
 }
 
 std::vector<std::optional<HeadSimilarity>> SimilarityStatistics::result() const {
-  const auto n_seen = of_texts_.empty() ? 0 : static_cast<std::int64_t>(of_texts_[0].size());
+  const auto n_seen = of_texts_->empty() ? 0 : of_texts_->front().count();
   if (n_seen != n_texts_) {
     throw UsageError("embedding similarity: the second pass saw " + std::to_string(n_seen) +
                      " texts, the first " + std::to_string(n_texts_));
   }
-  std::vector<std::optional<HeadSimilarity>> result(of_texts_.size());
+  std::vector<std::optional<HeadSimilarity>> result(of_texts_->size());
   if (n_texts_ < kFewestTexts) return result;
-  std::vector<std::vector<double>> samples = of_texts_;
-  for (std::vector<double>& sample : samples) std::sort(sample.begin(), sample.end());
-  const auto intervals = bootstrap(samples, 1000, seed_);
+  std::vector<const Samples*> samples;
+  for (const Samples& of_head : *of_texts_) samples.push_back(&of_head);
+  const auto statistics = statistics_of(samples, 1000, seed_);
   for (std::size_t head = 0; head < result.size(); ++head) {
-    result[head] = summarise(samples[head], intervals[head]);
+    const Statistic& found = *statistics[head];
+    result[head] = HeadSimilarity{found.mean, {}, found.ci, found.n_texts};
+    const double sd = found.sd.value_or(0);
+    if (sd > 0) result[head]->z = found.mean / (sd / std::sqrt(double(n_texts_)));
   }
   return result;
 }

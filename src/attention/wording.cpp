@@ -175,7 +175,7 @@ std::string_view to_string(FlagKind kind) {
 }
 
 char letter(FlagKind kind) {
-  return "USPFOVCLED"[static_cast<std::size_t>(kind)];
+  return "UFPSOVCLED"[static_cast<std::size_t>(kind)];
 }
 
 std::string_view to_string(FlagLevel level) {

@@ -32,7 +32,9 @@ struct HeadsArguments {
   std::vector<std::string> scores;
   TableOptions table;
   bool explain = false, json = false, csv = false;
-  std::filesystem::path compare;
+  std::filesystem::path compare, out_dir = ".";
+  std::optional<std::string> prefix;
+  int dpi = 150;
 };
 
 const std::map<std::string, std::optional<ImportanceKind>> kImportances = {
@@ -262,7 +264,13 @@ int run_heads(HeadsArguments arguments) {
   arguments.options.importance = kImportances.at(arguments.importance);
   arguments.options.texts = texts_of(arguments);
   const std::string older = arguments.compare.empty() ? "" : read_file(arguments.compare);
+  std::vector<std::filesystem::path> figures;
+  if (arguments.prefix) {
+    const std::size_t n_models = std::max<std::size_t>(1, arguments.models.size());
+    figures = survey_figure_files(arguments.out_dir, *arguments.prefix, n_models);
+  }
   const std::vector<Survey> surveys = survey_all(arguments);
+  if (!figures.empty()) draw_surveys(surveys, figures, arguments.dpi);
   if (arguments.json) {
     std::cout << (surveys.size() == 1 ? to_json(surveys[0]) : to_json(surveys)) << '\n';
   } else if (arguments.csv) {
@@ -273,6 +281,7 @@ int run_heads(HeadsArguments arguments) {
       print_changes(surveys.back(), to_json(surveys[i]), surveys[i].model);
     }
     if (!older.empty()) print_changes(surveys.back(), older, arguments.compare.string());
+    for (const auto& file : figures) std::cout << '\n' << file.string() << '\n';
   }
   std::cout.flush();
   if (!std::cout) throw FileError("cannot write to standard output");
@@ -353,6 +362,17 @@ void add_output_options(CLI::App& app, HeadsArguments& arguments) {
       ->option_text("OLD.json")
       ->excludes(json)
       ->excludes(csv)
+      ->group("Output");
+  app.add_option("--prefix", arguments.prefix,
+                 "draw P_head_summary.png, and of several models P_head_history.png")
+      ->option_text("P")
+      ->group("Output");
+  app.add_option("--out-dir", arguments.out_dir, "folder for the pictures, made if missing")
+      ->option_text("D [.]")
+      ->group("Output");
+  app.add_option("--dpi", arguments.dpi, "pixels per inch")
+      ->check(CLI::Range(40, 1200))
+      ->option_text("N [" + std::to_string(arguments.dpi) + "]")
       ->group("Output");
   app.add_option("--list", arguments.list, "print the scores, or the thresholds, and be done")
       ->check(CLI::IsMember({"scores", "thresholds"}).description(""))

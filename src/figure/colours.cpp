@@ -10,13 +10,16 @@ namespace {
 
 using Anchors = std::vector<Colour>;
 
-// The two sequential maps are ColorBrewer's nine-class YlOrRd and Blues (Brewer, Harrower 2003).
+// ColorBrewer's nine-class YlOrRd, Blues and, blue first, RdBu (Brewer, Harrower 2003).
 const Anchors yl_or_rd{{255, 255, 204}, {255, 237, 160}, {254, 217, 118},
                        {254, 178, 76},  {253, 141, 60},  {252, 78, 42},
                        {227, 26, 28},   {189, 0, 38},    {128, 0, 38}};
 const Anchors blues{{247, 251, 255}, {222, 235, 247}, {198, 219, 239},
                     {158, 202, 225}, {107, 174, 214}, {66, 146, 198},
                     {33, 113, 181},  {8, 81, 156},    {8, 48, 107}};
+const Anchors blue_red{{33, 102, 172},  {67, 147, 195},  {146, 197, 222},
+                       {209, 229, 240}, {247, 247, 247}, {253, 219, 199},
+                       {244, 165, 130}, {214, 96, 77},   {178, 24, 43}};
 
 Anchors viridis_of_opencv() {
   cv::Mat ramp(1, 256, CV_8UC1), coloured;
@@ -37,6 +40,8 @@ const Anchors& anchors_of(ColourMap map) {
       return yl_or_rd;
     case ColourMap::blues:
       return blues;
+    case ColourMap::blue_red:
+      return blue_red;
     case ColourMap::viridis:
       break;
   }
@@ -74,8 +79,9 @@ Colour colour_at(ColourMap map, double t) {
 }
 
 const std::array<Colour, n_levels>& levels(ColourMap map) {
-  static const std::array<std::array<Colour, n_levels>, 3> maps{
-      sampled(ColourMap::viridis), sampled(ColourMap::yl_or_rd), sampled(ColourMap::blues)};
+  static const std::array<std::array<Colour, n_levels>, 4> maps{
+      sampled(ColourMap::viridis), sampled(ColourMap::yl_or_rd), sampled(ColourMap::blues),
+      sampled(ColourMap::blue_red)};
   return maps[static_cast<std::size_t>(map)];
 }
 

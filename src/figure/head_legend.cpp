@@ -73,7 +73,7 @@ LegendEntry entry_of(const HeadFlag& flag) {
   const auto look = look_of(flag.level);
   return {look.ground,
           look.has_ground,
-          std::string(letter_of(flag.kind)),
+          std::string(1, letter(flag.kind)),
           look.letter,
           std::string(meaning_of(flag.kind)),
           ""};

@@ -27,7 +27,7 @@ Colour colour_of(LabelKind kind) {
     case LabelKind::uniform:
       return {50, 50, 50};
     case LabelKind::content_dependent:
-      return {136, 34, 85};
+      return {198, 222, 186};  // pale: that no known pattern explains it stands back
   }
   return unclassified_colour();
 }
@@ -66,32 +66,6 @@ std::string short_name(const HeadLabel& label) {
     default:
       return std::string(to_string(label.kind));
   }
-}
-
-std::string_view letter_of(FlagKind kind) {
-  switch (kind) {
-    case FlagKind::uniform:
-      return "U";
-    case FlagKind::sink:
-      return "F";
-    case FlagKind::parked:
-      return "P";
-    case FlagKind::stuck:
-      return "S";
-    case FlagKind::single_offset:
-      return "O";
-    case FlagKind::no_variation:
-      return "V";
-    case FlagKind::near_copy:
-      return "C";
-    case FlagKind::low_output:
-      return "L";
-    case FlagKind::no_effect:
-      return "E";
-    case FlagKind::dead:
-      return "D";
-  }
-  return "";
 }
 
 std::string_view meaning_of(FlagKind kind) {

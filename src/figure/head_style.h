@@ -25,9 +25,7 @@ namespace attnviz {
 /// For a cell: "previous", "offset 3".
 [[nodiscard]] std::string short_name(const HeadLabel& label);
 
-/// One letter, different for each kind.
-[[nodiscard]] std::string_view letter_of(FlagKind kind);
-/// What the letter stands for, to follow it in a legend.
+/// What the flag's letter stands for, to follow it in a legend.
 [[nodiscard]] std::string_view meaning_of(FlagKind kind);
 
 /// What a flag's letter stands on: warnings and measured effects are seen first, a note is quiet,

@@ -96,7 +96,13 @@ ValueScale measured_scale(const std::string& title, const HeadNumbers& numbers) 
     high = std::max(high, *number);
   }
   if (high == low) high = 1;
-  ValueScale scale{title, ColourMap::yl_or_rd, {low, high}, {}, 2};
+  const bool has_signs = low < 0;
+  if (has_signs) {
+    high = std::max(-low, high);
+    low = -high;
+  }
+  ValueScale scale{
+      title, has_signs ? ColourMap::blue_red : ColourMap::yl_or_rd, {low, high}, {}, 2};
   scale.decimals = decimals_for(std::max(-low, high));
   const double step = round_step((high - low) / 4.5);
   const int needed = static_cast<int>(std::ceil(-std::log10(step) - 1e-9));

@@ -51,7 +51,7 @@ struct ValueScale {
 /// 0 to 1.
 [[nodiscard]] ValueScale unit_scale(const std::string& title);
 
-/// From the lowest number to the largest, and 0 always on it. For what may be below 0.
+/// From 0 to the largest number; where some are below 0, as far below as above it, 0 in white.
 [[nodiscard]] ValueScale measured_scale(const std::string& title, const HeadNumbers& numbers);
 
 /// Instead of a number of decimals: 1.5e-07.

@@ -9,6 +9,7 @@
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "attnviz/run.h"
+#include "run/output.h"
 #include "text/utf8.h"
 
 namespace attnviz {
@@ -47,17 +48,6 @@ std::string joined(const char* name, const std::vector<int>& numbers) {
 /// `_layer_2_head_0_1` where only those are drawn, so that no picture of all is replaced.
 std::string choice_name(const FigureOptions& options) {
   return joined("layer", options.layers) + joined("head", options.heads);
-}
-
-/// Fit for a PNG's text chunk or JSON: no byte that is not UTF-8, no NUL.
-std::string printable(const std::string& bytes) {
-  std::string text;
-  for (std::size_t start = 0; start < bytes.size();) {
-    const std::size_t length = text::character_length(bytes, start);
-    text += length == 0 ? "\uFFFD" : bytes[start] == '\0' ? "\u2400" : bytes.substr(start, length);
-    start += std::max<std::size_t>(length, 1);
-  }
-  return text;
 }
 
 std::string numbering(const std::vector<std::int64_t>& n_heads) {
@@ -107,13 +97,6 @@ std::vector<File> draw(const Shown& shown, const AttentionPatterns& patterns,
 void remove(const std::vector<fs::path>& files) {
   std::error_code ignored;
   for (const fs::path& file : files) fs::remove(file, ignored);
-}
-
-void check_prefix(const std::string& prefix) {
-  if (prefix.empty()) throw UsageError("the prefix of the files is empty");
-  if (prefix.find('/') != std::string::npos) {
-    throw UsageError("the prefix " + prefix + " has a / in it; name the folder with --out-dir");
-  }
 }
 
 }  // namespace

@@ -84,8 +84,8 @@ TEST(Similarity, OfAHeadThatAttendsToItsGroupPasses) {
   EXPECT_FALSE(found[0]->passes(found[0]->ci->low + 1e-6));
   EXPECT_EQ(found[0]->n_texts, 16);
   EXPECT_LT(found[1]->difference, 0);
-  EXPECT_FALSE(found[1]->passes());
-  EXPECT_FALSE(found[2]->passes());  // depends on the text, but not on what is in it
+  EXPECT_FALSE(found[1]->passes(0));
+  EXPECT_FALSE(found[2]->passes(0));  // depends on the text, but not on what is in it
   EXPECT_LT(std::abs(*found[2]->z), 3);
 }
 
@@ -99,7 +99,7 @@ TEST(Similarity, OfAPatternThatIsTheSameOnAllTextsIsExactlyZero) {
   for (const auto& head : found) {
     EXPECT_EQ(head->difference, 0);
     EXPECT_EQ(head->z, std::nullopt);
-    EXPECT_FALSE(head->passes());
+    EXPECT_FALSE(head->passes(0));
   }
 }
 
