@@ -62,9 +62,6 @@ class Model {
   /// softmax. Throws as capture does, and ModelError where it returns no such tensor.
   [[nodiscard]] at::Tensor logits(const TokenIds& ids);
 
-  /// Throws TextError and ModelError where capture would not take these ids.
-  void check_ids(const TokenIds& ids) const;
-
   /// Captures the attention of two tokens to see layers and heads. Throws as capture does.
   [[nodiscard]] ModelInfo info();
 

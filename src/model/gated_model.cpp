@@ -14,16 +14,15 @@
 namespace attnviz {
 
 struct GatedModel::State {
-  Model model;  ///< for its checks of ids
+  std::filesystem::path path;
   torch::jit::Module module;
   std::string device;
   std::optional<torch::jit::Code> code;
   std::vector<std::int64_t> n_heads;
+  GraphFacts facts;
 
-  State(const std::filesystem::path& path, const ModelOptions& options)
-      : model(path, options),
-        module(load_torchscript(path, options.device)),
-        device(options.device) {
+  State(const std::filesystem::path& file, const ModelOptions& options)
+      : path(file), module(load_torchscript(file, options.device)), device(options.device) {
     for (const at::Tensor& parameter : module.parameters()) parameter.set_requires_grad(false);
   }
 
@@ -31,12 +30,26 @@ struct GatedModel::State {
   [[nodiscard]] std::vector<at::Tensor> forward(const TokenIds& ids, const HeadGates& gates) const;
   [[nodiscard]] at::Tensor loss(const at::Tensor& logits, const TokenIds& ids) const;
   void check(const HeadGates& gates) const;
+
+  /// run(), for ids that the model can take; LibTorch's errors as ours.
+  template <typename Run>
+  auto guarded(const TokenIds& ids, Run run) const {
+    if (ids.size() < 2) throw TextError("a loss needs two tokens or more");
+    check_limits(ids, facts, path);
+    try {
+      return run();
+    } catch (const c10::Error& error) {
+      throw ModelError(path.string() + " fails on " + std::to_string(ids.size()) +
+                       " tokens: " + first_line(error));
+    }
+  }
 };
 
 void GatedModel::State::build_graph() {
   torch::NoGradGuard no_grad;
   const char* method = module.find_method("forward") ? "forward" : "forward_with_attention";
   const AttentionGraph attention = cut_attention_graph(module, method);
+  facts = attention.facts;
   const at::Tensor two = torch::zeros({1, 2}, torch::kLong).to(device);
   const auto found =
       run_graph_code(torch::jit::Code(attention.graph, "attention"), {module._ivalue(), two});
@@ -62,7 +75,7 @@ std::vector<at::Tensor> GatedModel::State::forward(const TokenIds& ids,
 at::Tensor GatedModel::State::loss(const at::Tensor& logits, const TokenIds& ids) const {
   const auto n = std::int64_t(ids.size()) - 1;
   if (logits.dim() != 3 || logits.size(1) != n + 1) {
-    throw ModelError(model.path().string() + " gives no logits: its forward returns " +
+    throw ModelError(path.string() + " gives no logits: its forward returns " +
                      c10::str(logits.sizes()) + ", not [1, T, V]");
   }
   const at::Tensor targets = torch::tensor(ids).narrow(0, 1, n).to(device);
@@ -100,25 +113,9 @@ HeadGates GatedModel::open_gates() const {
   return open;
 }
 
-namespace {
-
-template <typename Run>
-auto guarded(Model& model, const TokenIds& ids, Run run) {
-  if (ids.size() < 2) throw TextError("a loss needs two tokens or more");
-  model.check_ids(ids);
-  try {
-    return run();
-  } catch (const c10::Error& error) {
-    throw ModelError(model.path().string() + " fails on " + std::to_string(ids.size()) +
-                     " tokens: " + first_line(error));
-  }
-}
-
-}  // namespace
-
 GatedRun GatedModel::run(const TokenIds& ids, const HeadGates& gates) {
   state_->check(gates);
-  return guarded(state_->model, ids, [&] {
+  return state_->guarded(ids, [&] {
     torch::NoGradGuard no_grad;
     std::vector<at::Tensor> tensors = state_->forward(ids, gates);
     GatedRun run;
@@ -132,7 +129,7 @@ GatedRun GatedModel::run(const TokenIds& ids, const HeadGates& gates) {
 }
 
 std::vector<at::Tensor> GatedModel::loss_gradient(const TokenIds& ids) {
-  return guarded(state_->model, ids, [&] {
+  return state_->guarded(ids, [&] {
     HeadGates gates = open_gates();
     for (at::Tensor& gate : gates.gates) gate.set_requires_grad(true);
     state_->loss(state_->forward(ids, gates)[0], ids).backward();

@@ -6,6 +6,8 @@
 #include <set>
 #include <vector>
 
+#include "attnviz/error.h"
+
 namespace attnviz {
 namespace {
 
@@ -140,6 +142,24 @@ std::optional<std::int64_t> count_weight_sets(const Graph& graph, const Module& 
   for (const Value* pattern : graph.outputs()) sets.insert(weights_before(pattern, graph, module));
   if (sets.contains(WeightSet{})) return std::nullopt;
   return std::int64_t(sets.size());
+}
+
+void check_limits(const TokenIds& ids, const GraphFacts& facts, const std::filesystem::path& path) {
+  if (ids.empty()) throw TextError("there are no tokens to attend to: the text is empty");
+  const auto n = static_cast<std::int64_t>(ids.size());
+  if (const auto limit = facts.n_positions; limit && n > *limit) {
+    throw ModelError(path.string() + " has " + std::to_string(*limit) +
+                     " positions, the text has " + std::to_string(n) +
+                     " tokens; use --max-tokens " + std::to_string(*limit));
+  }
+  const auto [low, high] = std::minmax_element(ids.begin(), ids.end());
+  const auto size = facts.vocabulary_size;
+  if (*low < 0 || (size && *high >= *size)) {
+    throw ModelError("token id " + std::to_string(*low < 0 ? *low : *high) +
+                     " is beyond the vocabulary of " + path.string() +
+                     (size ? " (ids 0 to " + std::to_string(*size - 1) + ")" : "") +
+                     "; use the vocabulary that it was trained with: --vocab");
+  }
 }
 
 }  // namespace attnviz

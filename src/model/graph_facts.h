@@ -3,7 +3,10 @@
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/ir/ir.h>
 
+#include <filesystem>
 #include <optional>
+
+#include "attnviz/text.h"
 
 namespace attnviz {
 
@@ -25,6 +28,10 @@ struct GraphFacts {
 /// Looks at the tables that aten::embedding looks up in, and at the constant tensors that are
 /// sliced up to a length known only at run time.
 GraphFacts find_facts(const torch::jit::Graph& graph, const torch::jit::Module& module);
+
+/// Throws TextError for no ids, ModelError for ids beyond the vocabulary or more than positions;
+/// path: the model's, to name it.
+void check_limits(const TokenIds& ids, const GraphFacts& facts, const std::filesystem::path& path);
 
 /// How many different sets of query and key weights the graph's outputs (patterns, one a layer)
 /// come from: fewer than layers where layers share theirs. None where there are no such weights to

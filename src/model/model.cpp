@@ -51,7 +51,6 @@ struct Model::State {
   [[nodiscard]] std::vector<at::Tensor> run_graph(const at::Tensor& ids);
   [[nodiscard]] std::vector<at::Tensor> capture_graph(const at::Tensor& ids);
   [[nodiscard]] std::vector<at::Tensor> capture_method(const at::Tensor& ids);
-  void check_limits(const TokenIds& ids) const;
 };
 
 void Model::State::cut_graph() {
@@ -112,24 +111,6 @@ std::vector<at::Tensor> Model::State::capture_method(const at::Tensor& ids) {
   return layers;
 }
 
-void Model::State::check_limits(const TokenIds& ids) const {
-  if (ids.empty()) throw TextError("there are no tokens to attend to: the text is empty");
-  const auto n = static_cast<std::int64_t>(ids.size());
-  if (const auto limit = attention.facts.n_positions; limit && n > *limit) {
-    throw ModelError(path.string() + " has " + std::to_string(*limit) +
-                     " positions, the text has " + std::to_string(n) +
-                     " tokens; use --max-tokens " + std::to_string(*limit));
-  }
-  const auto [low, high] = std::minmax_element(ids.begin(), ids.end());
-  const auto size = attention.facts.vocabulary_size;
-  if (*low < 0 || (size && *high >= *size)) {
-    throw ModelError("token id " + std::to_string(*low < 0 ? *low : *high) +
-                     " is beyond the vocabulary of " + path.string() +
-                     (size ? " (ids 0 to " + std::to_string(*size - 1) + ")" : "") +
-                     "; use the vocabulary that it was trained with: --vocab");
-  }
-}
-
 Model::Model(std::filesystem::path path, const ModelOptions& options)
     : state_(std::make_unique<State>()) {
   state_->module = load_torchscript(path, options.device);
@@ -143,7 +124,7 @@ Model::~Model() = default;
 
 std::vector<at::Tensor> Model::capture(const TokenIds& ids) {
   State& state = *state_;
-  state.check_limits(ids);
+  check_limits(ids, state.attention.facts, state.path);
   const CaptureMode wanted = state.options.capture;
   try {
     torch::NoGradGuard no_grad;
@@ -170,7 +151,7 @@ std::vector<at::Tensor> Model::capture(const TokenIds& ids) {
 
 at::Tensor Model::logits(const TokenIds& ids) {
   State& state = *state_;
-  state.check_limits(ids);
+  check_limits(ids, state.attention.facts, state.path);
   try {
     torch::NoGradGuard no_grad;
     const at::Tensor input = torch::tensor(ids).unsqueeze(0).to(state.options.device);
@@ -211,10 +192,6 @@ ModelInfo Model::info() {
   info.file_size = std::filesystem::file_size(state.path);
   info.record = read_gpt_record(state.path);
   return info;
-}
-
-void Model::check_ids(const TokenIds& ids) const {
-  state_->check_limits(ids);
 }
 
 CaptureMode Model::capture_mode() const {

@@ -55,7 +55,9 @@ void draw_surveys(const std::vector<Survey>& surveys,
     for (const Survey& survey : surveys) {
       models.push_back({printable(survey.model), &survey.report, numbers_of(survey.importance)});
     }
-    pictures.push_back(encoded(layout_head_history(models, {.dpi = dpi}), surveys, dpi));
+    const bool is_slope = last.importance.kind == ImportanceKind::gradient;
+    const HistoryOptions options{is_slope ? "Slope of loss, nats" : "Loss change, nats", dpi};
+    pictures.push_back(encoded(layout_head_history(models, options), surveys, dpi));
   }
   for (std::size_t i = 0; i < pictures.size(); ++i) write_file_atomically(files[i], pictures[i]);
 }
