@@ -79,11 +79,15 @@ void collect_divergences(Collection& collection, const AttentionPatterns& patter
 void collect(Collection& collection, const AttentionPatterns& patterns,
              std::span<const TokenId> ids, const StatisticsOptions& options) {
   const std::int64_t n = patterns.n_positions();
+  // Small layers cost a call each more than their weights do: then all heads at once.
+  constexpr std::int64_t kSmall = 256;
+  const std::vector<at::Tensor> groups =
+      n <= kSmall ? std::vector<at::Tensor>{at::cat(patterns.layers)} : patterns.layers;
   std::vector<LayerScores> layers;  // before anything is changed, since it may throw
   std::size_t n_heads = 0;
-  for (const at::Tensor& layer : patterns.layers) {
-    layers.push_back(score_layer(layer, ids, options.scores));
-    n_heads += layer.size(0);
+  for (const at::Tensor& heads : groups) {
+    layers.push_back(score_layer(heads, ids, options.scores));
+    n_heads += heads.size(0);
   }
   collection.heads.resize(n_heads);
   HeadSamples* heads = collection.heads.data();

@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "attnviz/compare.h"
@@ -13,25 +14,29 @@ namespace {
 /// such rows.
 constexpr double kLeastRest = 0.1, kLeastRows = 0.1;
 
-/// -sum over keys of p ln p: [head, row]. `p` is overwritten.
+/// -sum over keys of p ln p, the last axis gone. `p` is overwritten.
 at::Tensor entropy_of(at::Tensor p) {
   at::Tensor log = p.clamp_min(1e-37).log_();
   return p.mul_(log).sum(-1).neg().to(at::kDouble);
 }
 
-/// Of head 0 of `heads` to each of them, row by row: [head, row], in bits.
-/// entropies: of `heads`, [head, row].
-at::Tensor divergence_to_first(const at::Tensor& heads, const at::Tensor& entropies) {
-  const at::Tensor middle = entropy_of((heads + heads.narrow(0, 0, 1)).mul_(0.5));
-  const at::Tensor own = (entropies + entropies.narrow(0, 0, 1)).mul_(0.5);
-  return (middle - own).clamp_min_(0).div_(std::log(2.0));
+/// Of heads first .. first + n - 1 to themselves and all later heads, row by row, in bits:
+/// [n, head - first, row]. entropies: of `heads`, [head, row].
+at::Tensor divergence_to_later(const at::Tensor& heads, const at::Tensor& entropies,
+                               std::int64_t first, std::int64_t n) {
+  const auto mean_of_pairs = [&](const at::Tensor& values) {
+    const at::Tensor later = values.narrow(0, first, values.size(0) - first);
+    return (later.narrow(0, 0, n).unsqueeze(1) + later.unsqueeze(0)).mul_(0.5);
+  };
+  const at::Tensor middle = entropy_of(mean_of_pairs(heads));
+  return (middle - mean_of_pairs(entropies)).clamp_min_(0).div_(std::log(2.0));
 }
 
-/// Writes the values of row and column i from i on.
-void put(const at::Tensor& matrix, std::int64_t i, const at::Tensor& values) {
-  const std::int64_t n = matrix.size(0) - i;
-  matrix.select(0, i).narrow(0, i, n).copy_(values);
-  matrix.select(1, i).narrow(0, i, n).copy_(values);
+/// Writes rows and columns first .. first + n - 1, from `first` on. values: [n, head - first].
+void put(const at::Tensor& matrix, std::int64_t first, const at::Tensor& values) {
+  const std::int64_t n = values.size(0), n_later = values.size(1);
+  matrix.narrow(0, first, n).narrow(1, first, n_later).copy_(values);
+  matrix.narrow(1, first, n).narrow(0, first, n_later).copy_(values.t());
 }
 
 }  // namespace
@@ -51,15 +56,17 @@ Divergences divergences(const at::Tensor& heads) {
 
   const auto square = [n_heads](auto dtype) { return at::zeros({n_heads, n_heads}, dtype); };
   Divergences result{square(at::kDouble), square(at::kDouble), square(at::kBool)};
-  for (std::int64_t i = 0; i < n_heads; ++i) {
-    const auto from_here = [&](const at::Tensor& values) {
-      return values.narrow(0, i, n_heads - i);
-    };
-    put(result.bits, i, divergence_to_first(from_here(rows), from_here(entropy)).mean(-1));
-    const at::Tensor both = from_here(kept).logical_and(kept.narrow(0, i, 1));
+  // As many heads at once as stay in the cache.
+  constexpr std::int64_t kBlock = 1 << 18;
+  const std::int64_t at_once = std::clamp<std::int64_t>(kBlock / (n_heads * n * n), 1, n_heads);
+  for (std::int64_t i = 0; i < n_heads; i += at_once) {
+    const std::int64_t here = std::min(at_once, n_heads - i);
+    put(result.bits, i, divergence_to_later(rows, entropy, i, here).mean(-1));
+    const at::Tensor later = kept.narrow(0, i, n_heads - i);
+    const at::Tensor both = later.narrow(0, 0, here).unsqueeze(1).logical_and(later.unsqueeze(0));
     const at::Tensor n_rows = both.sum(-1);
     put(result.bits_without_first, i,
-        divergence_to_first(from_here(rest), from_here(rest_entropy))
+        divergence_to_later(rest, rest_entropy, i, here)
                 .masked_fill(both.logical_not(), 0)
                 .sum(-1) /
             n_rows.clamp_min(1));
