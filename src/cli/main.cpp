@@ -19,6 +19,7 @@ constexpr char kExamples[] = R"(Examples:
   attnviz --file speech.txt --max-tokens 256 --scale log
   attnviz "The cat sat on the mat" --model gpt.pt --layer 5 --head 1
   echo "The cat sat" | attnviz - --json | jq .files
+  attnviz heads --model gpt.pt --dir texts --prefix gpt
   attnviz train --text corpus/*.txt --out mine.pt
 
 `attnviz TEXT` is short for `attnviz show TEXT`; see `attnviz show --help`.
