@@ -137,7 +137,7 @@ class Table {
       const std::size_t size = cells[i].text.size();
       const std::string space(column.width > size ? column.width - size : 0, ' ');
       std::string cell = cells[i].text;
-      if (options_.colours && cells[i].colour) {
+      if (options_.colours && cells[i].colour && size > 0) {
         cell = "\033[" + std::string(cells[i].colour) + "m" + cell + "\033[0m";
       }
       const bool is_last = i + 1 == cells.size();

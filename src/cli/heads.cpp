@@ -353,7 +353,9 @@ void add_output_options(CLI::App& app, HeadsArguments& arguments) {
       ->group("Output");
   app.add_flag("--explain", arguments.explain, "each label and flag in a sentence")
       ->group("Output");
-  auto* json = app.add_flag("--json", arguments.json, "print one JSON object; of several models an array")->group("Output");
+  auto* json =
+      app.add_flag("--json", arguments.json, "print one JSON object; of several models an array")
+          ->group("Output");
   auto* csv = app.add_flag("--csv", arguments.csv, "print one line a head")
                   ->excludes(json)
                   ->group("Output");

@@ -1,6 +1,7 @@
 // attnviz heads as a user meets it.
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <opencv2/imgcodecs.hpp>
 #include <regex>
 
 #include "hand_made_gpt.h"
@@ -118,6 +119,20 @@ TEST_F(HeadsCli, WrongUsageIsTwoAndBadInputOne) {
   expect_failure(run("heads --importance much" + rest), 2, "much");
   expect_failure(run("heads --dir nowhere" + hand_made()), 1, "nowhere");
   expect_failure(run("heads ''" + hand_made()), 1, "empty");
+}
+
+TEST_F(HeadsCli, DrawsTheSummaryAndOfSeveralModelsTheHistory) {
+  const std::string model = " '" + elsewhere("hand.pt").string() + "' ";
+  const std::string rest = " --vocab '" + vocabulary_.folder.string() + "' " + files() +
+                           "--importance none --out-dir pictures --prefix";
+  const Outcome outcome = run("heads --model" + model + model + rest + " hand --dpi 80");
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  for (const char* name : {"hand_head_summary.png", "hand_head_history.png"}) {
+    EXPECT_NE(outcome.out.find(std::string("\npictures/") + name + "\n"), std::string::npos);
+    EXPECT_GT(cv::imread((work() / "pictures" / name).string()).cols, 300) << name;
+  }
+  EXPECT_EQ(run("heads --model" + model + rest + " a/b").status, 2);
+  EXPECT_EQ(run("heads --model" + model + " --prefix a --out-dir /proc/none").status, 1);
 }
 
 TEST_F(HeadsCli, ListsScoresAndThresholds) {
