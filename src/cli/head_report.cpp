@@ -10,13 +10,18 @@
 namespace attnviz::cli {
 namespace {
 
+std::string counted(std::int64_t n, const std::string& noun) {
+  return std::to_string(n) + " " + noun + (n == 1 ? "" : "s");
+}
+
 std::string heading(const Survey& survey) {
   const HeadReport& report = survey.report;
-  std::string text =
-      survey.model + ": " + std::to_string(report.heads.size()) + " heads in " +
-      std::to_string(report.n_layers) + " layers, " + std::to_string(report.n_texts) +
-      " texts of " + std::to_string(report.shortest) + " to " + std::to_string(report.longest) +
-      " tokens, " + std::to_string(report.n_probes) + " sequences of repeated random tokens";
+  std::string text = survey.model + ": " + counted(std::int64_t(report.heads.size()), "head") +
+                     " in " + counted(report.n_layers, "layer") + ", " +
+                     counted(report.n_texts, "text") + " of ";
+  if (report.shortest != report.longest) text += std::to_string(report.shortest) + " to ";
+  text += counted(report.longest, "token") + ", " + counted(report.n_probes, "sequence") +
+          " of repeated random tokens";
   if (!survey.importance.effects.empty()) {
     char loss[32];
     std::snprintf(loss, sizeof loss, "; loss %.3f nats", survey.importance.loss);
