@@ -85,6 +85,7 @@ struct Survey {
   std::string model;   ///< its file's name
   std::string sha256;  ///< of the model's file
   HeadReport report;
+  std::string no_probes;                 ///< why there were none, although asked for; or empty
   std::vector<HeadRelations> relations;  ///< one a head; empty: not measured
   std::string no_relations;              ///< why they were not, although asked for; or empty
   /// One a head: none with fewer than 8 texts of 16 tokens; empty where the model does not show its
@@ -94,7 +95,7 @@ struct Survey {
   bool layers_share_weights = false;
   std::int64_t n_cut =
       0;  ///< texts that were longer than max_tokens, or than the model's positions
-  /// Texts that could not be read or run, and why.
+  /// Texts that could not be read or run, and why; by name.
   std::vector<std::pair<std::string, std::string>> skipped;
 };
 

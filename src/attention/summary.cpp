@@ -54,23 +54,29 @@ std::string structure(const HeadReport& report) {
   const Heads structured = select(report, [&](const HeadFindings& head) {
     if (head.labels.empty()) return false;
     const LabelKind kind = head.labels.front().kind;
-    if (kind == LabelKind::uniform || kind == LabelKind::broad) return false;
+    if (kind == LabelKind::uniform || kind == LabelKind::broad ||
+        kind == LabelKind::content_dependent) {
+      return false;
+    }
     ++kinds[kind];
     return true;
   });
-  const Heads even =
-      select(report, [](const HeadFindings& h) { return has_label(h, LabelKind::uniform); });
+  const auto with = [&report](LabelKind kind) {
+    return select(report, [kind](const HeadFindings& head) { return has_label(head, kind); })
+        .size();
+  };
   std::string text = std::to_string(structured.size()) + " of " +
                      counted(static_cast<std::int64_t>(report.heads.size()), "head") +
-                     " attend in a way that even attention does not explain";
+                     " attend by position or repetition";
   std::string separator = ": ";
   for (const auto& [kind, n] : kinds) {
     text += separator + std::to_string(n) + " " + std::string(to_string(kind));
     separator = ", ";
   }
-  return text + ". " + std::to_string(even.size()) +
-         " attend almost evenly, as in an untrained model. Such patterns are a sign of learning; "
-         "that the model predicts well is for its loss to say.";
+  return text + ". " + std::to_string(with(LabelKind::content_dependent)) +
+         " vary with the text for no reason found, as heads of an untrained model may, too. " +
+         std::to_string(with(LabelKind::uniform)) +
+         " attend almost evenly. Whether the model predicts well is for its loss to say.";
 }
 
 std::string dead(const HeadReport& report) {

@@ -22,6 +22,10 @@ std::string heading(const Survey& survey) {
   if (report.shortest != report.longest) text += std::to_string(report.shortest) + " to ";
   text += counted(report.longest, "token") + ", " + counted(report.n_probes, "sequence") +
           " of repeated random tokens";
+  if (!report.too_short && report.n_short_texts > 0) {
+    text +=
+        "; " + counted(report.n_short_texts, "text") + " under 16 tokens left out of the scores";
+  }
   if (!survey.importance.effects.empty()) {
     char loss[32];
     std::snprintf(loss, sizeof loss, "; loss %.3f nats", survey.importance.loss);

@@ -51,7 +51,15 @@ std::vector<SurveyText> texts_of(const HeadsArguments& arguments) {
     const std::string name = "text " + std::to_string(texts.size() + 1);
     texts.push_back({name, text == "-" ? without_last_newline(read_standard_input()) : text});
   }
-  for (const auto& file : arguments.files) texts.push_back({file.string(), "", file});
+  for (const auto& file : arguments.files) {
+    std::error_code error;
+    // A pipe can be read only once, and each text is looked at several times.
+    if (std::filesystem::is_fifo(file, error)) {
+      texts.push_back({file.string(), without_last_newline(read_file(file))});
+    } else {
+      texts.push_back({file.string(), "", file});
+    }
+  }
   for (const auto& folder : arguments.folders) {
     const std::vector<SurveyText> found = text_files(folder);
     texts.insert(texts.end(), found.begin(), found.end());
@@ -114,6 +122,8 @@ int list(const std::string& what) {
                          output_width() - 4, 4)
               << '\n';
   }
+  std::cout.flush();
+  if (!std::cout) throw FileError("cannot write to standard output");
   return kDone;
 }
 
@@ -123,6 +133,7 @@ void tell(const Survey& survey) {
     spdlog::warn("{} of the texts were cut at {} tokens (--max-tokens, or the model's positions)",
                  survey.n_cut, survey.report.longest);
   }
+  if (!survey.no_probes.empty()) spdlog::warn("no probes: {}", survey.no_probes);
   if (!survey.importance.missing.empty()) {
     spdlog::warn("no importance: {}", survey.importance.missing);
   }

@@ -22,6 +22,12 @@ std::vector<Statistic> statistics_of(const std::vector<Samples>& samples,
   return result;
 }
 
+/// NaN would pass for a number further on.
+double finite(double value) {
+  if (std::isfinite(value)) return value;
+  throw ModelError("the loss or its slope is not a finite number; look for NaN in the weights");
+}
+
 void add(std::vector<at::Tensor>& sums, std::size_t layer, const at::Tensor& values) {
   if (sums.size() <= layer) sums.push_back(at::zeros_like(values, at::kLong));
   sums[layer] += to_fixed(values);
@@ -46,7 +52,7 @@ void Effects::look_at_outputs() {
   for_each_text_([&](const TokenIds& ids) {
     if (ids.size() < 2) return;
     const GatedRun run = model_.run(ids, open_);
-    losses.add(run.loss);
+    losses.add(finite(run.loss));
     n_positions += std::int64_t(ids.size());
     for (std::size_t layer = 0; layer < run.outputs.size(); ++layer) {
       const at::Tensor z = run.outputs[layer].to(at::kDouble);  // [heads, T, d_head]
@@ -100,9 +106,9 @@ std::vector<Statistic> Effects::of_sets(const std::vector<std::vector<HeadId>>& 
   for_each_text_([&](const TokenIds& ids) {
     if (ids.size() < 2) return;
     if (kind != ImportanceKind::gradient) {
-      const double whole = model_.run(ids, open_).loss;
+      const double whole = finite(model_.run(ids, open_).loss);
       for (std::size_t i = 0; i < sets.size(); ++i) {
-        samples[i].add(model_.run(ids, gates[i]).loss - whole);
+        samples[i].add(finite(model_.run(ids, gates[i]).loss) - whole);
       }
       return;
     }
@@ -112,7 +118,7 @@ std::vector<Statistic> Effects::of_sets(const std::vector<std::vector<HeadId>>& 
       for (const HeadId id : sets[i]) {
         of_set += gradients[std::size_t(id.layer)][id.head].item<double>();
       }
-      samples[i].add(std::abs(of_set));  // of each text: signs do not cancel
+      samples[i].add(std::abs(finite(of_set)));  // of each text: signs do not cancel
     }
   });
   return statistics_of(samples, statistics_);

@@ -91,6 +91,7 @@ class Surveyor {
       }
       tell("patterns", ++done, texts_.size());
     }
+    std::sort(survey_.skipped.begin(), survey_.skipped.end());
     if (!usable_.empty()) return;
     const auto& [name, why] = survey_.skipped.front();
     throw TextError((texts_.size() == 1 ? "" : "no text can be used; the first, ") + name + ": " +
@@ -113,7 +114,13 @@ class Surveyor {
     probe.seed = options_.statistics.seed;
     probe.n_positions = model_.n_positions().value_or(probe.n_positions);
     probe.vocabulary_size = model_.vocabulary_size().value_or(std::int64_t(tokenizer_.size()));
-    for (const RepeatedProbe& sequence : make_probes(probe)) {
+    std::vector<RepeatedProbe> sequences;
+    try {
+      sequences = make_probes(probe);
+    } catch (const UsageError& error) {  // a model of few positions or tokens
+      survey_.no_probes = error.what();
+    }
+    for (const RepeatedProbe& sequence : sequences) {
       statistics.add_probe(patterns_of(sequence.ids), patterns_of(sequence.control), sequence);
     }
   }
@@ -147,24 +154,25 @@ class Surveyor {
     survey_.relations = relations.findings();
   }
 
-  /// None where the model does not let its heads be taken out and nobody insists.
-  bool open_effects(ImportanceKind kind) {
-    const auto texts = [this, kind](const Effects::Visit& visit) {
-      for_each_text(to_string(kind), visit);
-    };
+  /// Nothing where the model does not let its heads be measured and nobody insists.
+  std::vector<HeadMeasures> measure() {
+    const ImportanceKind kind = options_.importance.value_or(ImportanceKind::gradient);
+    if (kind == ImportanceKind::none) return {};
     try {
-      effects_.emplace(path_, options_.capture, options_.statistics, texts);
-      return true;
+      return measured(kind);
     } catch (const Error& error) {
       if (options_.importance) throw;
+      effects_.reset();
+      survey_.importance = {};
       survey_.importance.missing = error.what();
-      return false;
+      return {};
     }
   }
 
-  std::vector<HeadMeasures> measure() {
-    const ImportanceKind kind = options_.importance.value_or(ImportanceKind::gradient);
-    if (kind == ImportanceKind::none || !open_effects(kind)) return {};
+  std::vector<HeadMeasures> measured(ImportanceKind kind) {
+    effects_.emplace(
+        path_, options_.capture, options_.statistics,
+        [this, kind](const Effects::Visit& visit) { for_each_text(to_string(kind), visit); });
     Importance& importance = survey_.importance;
     importance.kind = kind;
     importance.loss = effects_->loss();

@@ -177,6 +177,7 @@ Json json_of_survey(const Survey& survey) {
                {"texts", json_of_texts(survey)},
                {"probes", survey.report.n_probes},
                {"importance", json_of(survey.importance)}};
+  if (!survey.no_probes.empty()) json["no_probes"] = survey.no_probes;
   if (!survey.no_relations.empty()) json["no_relations"] = survey.no_relations;
   for (const ThresholdInfo& info : threshold_table()) {
     json["thresholds"][std::string(info.name)] = survey.report.thresholds.*info.value;

@@ -109,6 +109,15 @@ TEST_F(HeadsCli, ABadFileIsReportedTheRestGoesOnAndTheStatusIsOne) {
   EXPECT_EQ(nlohmann::json::parse(outcome.out)["texts"]["n"], 2);
 }
 
+TEST_F(HeadsCli, APipeServesAsAFile) {
+  const std::string pipe = "'" + elsewhere("pipe").string() + "'";
+  const Outcome outcome =
+      run("heads --json --importance none" + hand_made() + "--file " + pipe,
+          "mkfifo " + pipe + "; cat '" + elsewhere("text0.txt").string() + "' > " + pipe + " & ");
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(nlohmann::json::parse(outcome.out)["texts"]["longest"], 40);
+}
+
 TEST_F(HeadsCli, WrongUsageIsTwoAndBadInputOne) {
   const std::string rest = hand_made() + files();
   expect_failure(run("heads --threshold inducton=0.4" + rest), 2, "did you mean induction?");

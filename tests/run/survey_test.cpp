@@ -131,7 +131,7 @@ TEST_F(SurveyTest, WhatCannotBeReadIsReportedAndTheRestGoesOn) {
   const Survey survey = survey_heads(options_);
   EXPECT_EQ(survey.report.n_texts, 20);
   ASSERT_EQ(survey.skipped.size(), 3U);
-  EXPECT_EQ(survey.skipped[0].first, "gone.txt");
+  EXPECT_EQ(survey.skipped[1].first, "gone.txt");
   EXPECT_NE(survey.skipped[2].second.find("UTF-8"), std::string::npos);
   options_.texts = {{"gone.txt", "", folder_.path() / "gone.txt"}};
   EXPECT_THROW((void)survey_heads(options_), TextError);
@@ -191,6 +191,33 @@ def forward(self, ids):
   EXPECT_NE(survey.importance.missing, "");
   options_.importance = ImportanceKind::gradient;
   EXPECT_THROW((void)survey_heads(options_), ModelError);
+}
+
+TEST_F(SurveyTest, NaNIsNoResult) {
+  torch::jit::Module module =
+      build_gpt(HandMadeWeights::config(),
+                [](const std::string& name, const std::vector<std::int64_t>& shape) {
+                  at::Tensor w = HandMadeWeights()(name, shape);
+                  if (name == "norm_weight") w[0] = NAN;  // after all attention
+                  return w;
+                });
+  options_.model = save(module, "nan.pt");
+  options_.importance = ImportanceKind::zero;
+  EXPECT_THROW((void)survey_heads(options_), ModelError);
+  options_.importance.reset();
+  const Survey survey = survey_heads(options_);
+  EXPECT_NE(survey.importance.missing.find("not a finite number"), std::string::npos);
+  EXPECT_TRUE(survey.importance.effects.empty());
+}
+
+TEST_F(SurveyTest, AModelOfFewPositionsIsNotProbedAndItSaysSo) {
+  GptConfig config = tiny_gpt();
+  config.vocabulary_size = 256;
+  config.n_positions = 8;
+  options_.model = save(build_gpt(config, 7), "short.pt");
+  const Survey survey = survey_heads(options_);
+  EXPECT_NE(survey.no_probes, "");
+  EXPECT_EQ(survey.report.n_probes, 0);
 }
 
 TEST_F(SurveyTest, JsonSaysAllOfIt) {
