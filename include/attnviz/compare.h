@@ -43,7 +43,7 @@ struct HeadVariation {
   std::int64_t n_texts = 0;
 };
 
-class Samples;
+class MeanPattern;
 
 /// Measures variation in memory that grows neither with the texts' lengths nor with their count.
 /// The mean pattern has to be known before deviations from it, so texts are shown twice; a causal
@@ -75,15 +75,9 @@ class Variation {
   [[nodiscard]] std::vector<std::optional<HeadVariation>> result() const;
 
  private:
-  [[nodiscard]] at::Tensor first_rows(const AttentionPatterns& patterns) const;
-
-  std::int64_t n_rows_;
   std::uint64_t seed_;
-  std::vector<std::int64_t> n_heads_;  // per layer
-  at::Tensor sums_;                    // [head, q, k] int64, fixed point
-  std::int64_t n_texts_ = 0;
-  std::unique_ptr<std::vector<Samples>> of_texts_;  // per head: the texts' own v
-  at::Tensor rest_deviation_, rest_mass_;           // [head] int64, fixed point: without column 0
+  std::unique_ptr<MeanPattern> mean_;
+  at::Tensor rest_deviation_, rest_mass_;  // [head] int64, fixed point: without column 0
 };
 
 }  // namespace attnviz

@@ -203,17 +203,12 @@ class SimilarityStatistics {
   [[nodiscard]] std::vector<std::optional<HeadSimilarity>> result() const;
 
  private:
-  [[nodiscard]] at::Tensor first_rows(const AttentionPatterns& patterns) const;
   [[nodiscard]] at::Tensor cosines(std::span<const TokenId> ids) const;
 
   at::Tensor embeddings_;  // [V, d] float32
   at::Tensor mean_;        // [d] float64
-  std::int64_t n_rows_;
   std::uint64_t seed_;
-  std::vector<std::int64_t> n_heads_;  // per layer
-  at::Tensor sums_;                    // [head, q, k] int64, fixed point
-  std::int64_t n_texts_ = 0;
-  std::unique_ptr<std::vector<Samples>> of_texts_;  // per head: the texts' own D
+  std::unique_ptr<MeanPattern> pattern_;
 };
 
 /// "L2H1 attends to tokens with similar embeddings more than its mean pattern would (difference

@@ -1,6 +1,7 @@
 #include "attnviz/error.h"
 #include "attnviz/heads.h"
 #include "collection.h"
+#include "mean_pattern.h"
 
 namespace attnviz {
 
@@ -17,12 +18,7 @@ struct HeadStatistics::State {
       throw ShapeError("this attention looks ahead; the scores of heads are for causal attention");
     }
     if (patterns.layers.empty()) throw ShapeError("there is no attention: no layer was captured");
-    std::vector<std::int64_t> found;
-    for (const at::Tensor& layer : patterns.layers) found.push_back(layer.size(0));
-    if (n_heads.empty()) n_heads = found;
-    if (found != n_heads) {
-      throw ShapeError("the texts come from models with different layers or heads");
-    }
+    n_heads = heads_per_layer(patterns, n_heads);
   }
 
   std::vector<HeadFindings> unscored_heads() const {

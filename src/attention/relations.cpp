@@ -6,8 +6,9 @@
 #include <numeric>
 
 #include "attnviz/error.h"
+#include "causal.h"
+#include "mean_pattern.h"
 #include "relation_baseline.h"
-#include "relation_layers.h"
 #include "wording.h"
 
 namespace attnviz {
@@ -47,6 +48,7 @@ double share(std::int64_t part, std::int64_t n) {
 
 void RelationStatistics::add(const AttentionPatterns& patterns, const RelationItem& item) {
   check_item(item);
+  require_causal(patterns);
   const std::vector<std::int64_t> n_heads = heads_per_layer(patterns, n_heads_);
   const auto n_tokens = static_cast<std::int64_t>(item.ids.size());
   if (patterns.n_positions() != n_tokens) {

@@ -69,6 +69,13 @@ std::vector<std::optional<Statistic>> statistics_of(std::span<const Samples* con
   return result;
 }
 
+std::vector<std::optional<Statistic>> statistics_of(const std::vector<Samples>& samples,
+                                                    std::int64_t n_resamples, std::uint64_t seed) {
+  std::vector<const Samples*> all;
+  for (const Samples& one : samples) all.push_back(&one);
+  return statistics_of(all, n_resamples, seed);
+}
+
 void add_excess(Statistic& statistic) {
   if (!statistic.chance || *statistic.chance >= 1) return;
   statistic.excess = (statistic.mean - *statistic.chance) / (1 - *statistic.chance);

@@ -37,6 +37,8 @@ class Samples {
 /// samples that has a value; all at once, since they share their resamples.
 std::vector<std::optional<Statistic>> statistics_of(std::span<const Samples* const> samples,
                                                     std::int64_t n_resamples, std::uint64_t seed);
+std::vector<std::optional<Statistic>> statistics_of(const std::vector<Samples>& samples,
+                                                    std::int64_t n_resamples, std::uint64_t seed);
 
 /// (mean - chance) / (1 - chance), where that has a meaning.
 void add_excess(Statistic& statistic);

@@ -11,17 +11,6 @@
 namespace attnviz {
 namespace {
 
-std::vector<Statistic> statistics_of(const std::vector<Samples>& samples,
-                                     const StatisticsOptions& options) {
-  std::vector<const Samples*> all;
-  for (const Samples& of_set : samples) all.push_back(&of_set);
-  std::vector<Statistic> result;
-  for (const auto& statistic : statistics_of(all, options.resamples, options.seed)) {
-    result.push_back(statistic.value());
-  }
-  return result;
-}
-
 /// NaN would pass for a number further on.
 double finite(double value) {
   if (std::isfinite(value)) return value;
@@ -121,7 +110,11 @@ std::vector<Statistic> Effects::of_sets(const std::vector<std::vector<HeadId>>& 
       samples[i].add(std::abs(finite(of_set)));  // of each text: signs do not cancel
     }
   });
-  return statistics_of(samples, statistics_);
+  std::vector<Statistic> result;
+  for (const auto& statistic : statistics_of(samples, statistics_.resamples, statistics_.seed)) {
+    result.push_back(statistic.value());
+  }
+  return result;
 }
 
 }  // namespace attnviz
