@@ -99,7 +99,6 @@ void print_sentences(const Survey& survey, const TableOptions& options) {
 void print_report(const Survey& survey, const TableOptions& options, bool explain) {
   const std::size_t width = options.width;
   std::cout << wrapped(heading(survey), width) << "\n\n" << head_table(survey, options);
-  std::cout.flush();
   if (explain) {
     std::cout << '\n';
     print_sentences(survey, options);

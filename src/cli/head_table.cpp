@@ -49,16 +49,16 @@ bool is_chosen(const HeadFindings& head, const std::string& only) {
          std::any_of(head.flags.begin(), head.flags.end(), has);
 }
 
-std::optional<double> sort_value(const Survey& survey, std::size_t i, const std::string& sort) {
-  if (sort == "importance") {
+/// What heads are sorted by, one a head.
+std::vector<std::optional<double>> sort_values(const Survey& survey, const std::string& sort) {
+  std::vector<std::optional<double>> values(survey.report.heads.size());
+  const std::optional<Score> score = find_score(sort);
+  for (std::size_t i = 0; i < values.size(); ++i) {
     const auto& effects = survey.importance.effects;
-    return effects.empty() ? std::nullopt : std::optional(effects[i].mean);
+    if (sort == "importance" && !effects.empty()) values[i] = effects[i].mean;
+    if (score && survey.report.heads[i][*score]) values[i] = survey.report.heads[i][*score]->mean;
   }
-  for (const ScoreInfo& info : score_table()) {
-    const auto& score = survey.report.heads[i][info.score];
-    if (info.name == sort && score) return score->mean;
-  }
-  return {};
+  return values;
 }
 
 // SGR parameters: what a head does in colours of its own, what it does not in grey.
@@ -207,6 +207,13 @@ class Table {
 
 }  // namespace
 
+std::optional<Score> find_score(std::string_view name) {
+  for (const ScoreInfo& info : score_table()) {
+    if (info.name == name) return info.score;
+  }
+  return {};
+}
+
 std::vector<Score> usual_scores() {
   return {Score::previous_token,  Score::current_token, Score::first_token,
           Score::duplicate_token, Score::induction,     Score::normalised_entropy};
@@ -218,10 +225,9 @@ std::vector<std::size_t> chosen_heads(const Survey& survey, const TableOptions& 
     if (is_chosen(survey.report.heads[i], options.only)) heads.push_back(i);
   }
   if (options.sort == "head") return heads;
-  std::stable_sort(heads.begin(), heads.end(), [&](std::size_t a, std::size_t b) {
-    const auto of_a = sort_value(survey, a, options.sort),
-               of_b = sort_value(survey, b, options.sort);
-    return of_a && (!of_b || *of_a > *of_b);
+  const auto values = sort_values(survey, options.sort);
+  std::stable_sort(heads.begin(), heads.end(), [&values](std::size_t a, std::size_t b) {
+    return values[a] && (!values[b] || *values[a] > *values[b]);
   });
   return heads;
 }

@@ -68,9 +68,7 @@ std::vector<SurveyText> texts_of(const HeadsArguments& arguments) {
 }
 
 Score score_named(const std::string& name) {
-  for (const ScoreInfo& info : score_table()) {
-    if (info.name == name) return info.score;
-  }
+  if (const auto score = find_score(name)) return *score;
   throw UsageError("there is no score " + name + "; see attnviz heads --list scores");
 }
 
@@ -122,8 +120,6 @@ int list(const std::string& what) {
                          output_width() - 4, 4)
               << '\n';
   }
-  std::cout.flush();
-  if (!std::cout) throw FileError("cannot write to standard output");
   return kDone;
 }
 
@@ -185,8 +181,6 @@ int run_heads(HeadsArguments arguments) {
     if (!older.empty()) print_changes(surveys.back(), older, arguments.compare.string());
     for (const auto& file : figures) std::cout << '\n' << file.string() << '\n';
   }
-  std::cout.flush();
-  if (!std::cout) throw FileError("cannot write to standard output");
   const bool is_whole = std::all_of(surveys.begin(), surveys.end(),
                                     [](const Survey& survey) { return survey.skipped.empty(); });
   return is_whole ? kDone : kFailed;

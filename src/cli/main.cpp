@@ -2,6 +2,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <iostream>
 #include <string>
 #include <string_view>
 
@@ -66,7 +67,10 @@ int parse_and_run(int argc, char** argv) {
     spdlog::error("{} (see attnviz --help)", error.what());
     return kWrongUsage;
   }
-  return run();
+  const int status = run();
+  std::cout.flush();
+  if (!std::cout) throw FileError("cannot write to standard output");
+  return status;
 }
 
 }  // namespace

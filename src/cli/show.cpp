@@ -86,8 +86,6 @@ int run_show(const ShowArguments& arguments, bool has_text) {
       for (const auto& file : shown.files) std::cout << file.string() << '\n';
     }
   }
-  std::cout.flush();
-  if (!std::cout) throw FileError("cannot write to standard output");
   return kDone;
 }
 

@@ -118,6 +118,14 @@ TEST_F(HeadsCli, APipeServesAsAFile) {
   EXPECT_EQ(nlohmann::json::parse(outcome.out)["texts"]["longest"], 40);
 }
 
+TEST_F(HeadsCli, OutputThatCannotBeWrittenIsAFailureOfAnyCommand) {
+  for (const char* command : {"heads --list scores", "info"}) {
+    const Outcome outcome = run(std::string(command) + " >/dev/full");
+    EXPECT_EQ(outcome.status, 1) << command;
+    EXPECT_NE(outcome.err.find("cannot write to standard output"), std::string::npos);
+  }
+}
+
 TEST_F(HeadsCli, WrongUsageIsTwoAndBadInputOne) {
   const std::string rest = hand_made() + files();
   expect_failure(run("heads --threshold inducton=0.4" + rest), 2, "did you mean induction?");
