@@ -66,13 +66,10 @@ HeadHistory::HeadHistory(std::span<const HeadsOfModel> models, const HistoryOpti
 }
 
 void HeadHistory::plan() {
-  const auto cell = [&](double least, double wanted, double most, double n, double smallest) {
-    const double all = std::clamp(n * wanted, least, most);
-    return std::max(1.0, std::round(std::max(all / n, smallest) * options_.dpi));
-  };
   const auto n_models = static_cast<double>(models_.size());
-  cell_width_ = cell(least_panel, model_width, most_panel, n_models, least_model);
-  cell_height_ = cell(least_height, head_height, most_height, shape_.count(), least_head);
+  const int dpi = options_.dpi;
+  cell_width_ = cell_of(least_panel, model_width, most_panel, n_models, least_model, dpi);
+  cell_height_ = cell_of(least_height, head_height, most_height, shape_.count(), least_head, dpi);
   const std::string widest =
       "L" + std::to_string(shape_.rows() - 1) + "H" + std::to_string(shape_.columns - 1);
   left_ = std::round(sheet_.px(margin + gap) +

@@ -103,6 +103,11 @@ Numbers fitted_numbers(const Sheet& sheet, const HeadMap& map, const HeadNumbers
 
 }  // namespace
 
+double cell_of(double least, double wanted, double most, double n, double least_cell, int dpi) {
+  const double all = std::clamp(n * wanted, least, most);
+  return std::max(1.0, std::round(std::max(all / n, least_cell) * dpi));
+}
+
 double space_between(const Sheet& sheet, double cell) {
   if (cell < 5) return 0;
   return std::max(1.0, std::round(std::min(sheet.px(1), 0.1 * cell)));

@@ -20,6 +20,11 @@ struct HeadMap {
   }
 };
 
+/// Pixels of each of n cells that are `wanted` inches large; all of them together take `least` to
+/// `most` inches, unless a cell would then be smaller than least_cell.
+[[nodiscard]] double cell_of(double least, double wanted, double most, double n, double least_cell,
+                             int dpi);
+
 /// White space between cells of that many pixels: none where they are very small.
 [[nodiscard]] double space_between(const Sheet& sheet, double cell);
 

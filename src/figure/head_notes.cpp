@@ -3,15 +3,12 @@
 #include <algorithm>
 #include <set>
 
+#include "attention/wording.h"
 #include "figure/head_legend.h"
 #include "figure/head_style.h"
 
 namespace attnviz {
 namespace {
-
-std::string counted(std::int64_t n, const std::string& noun) {
-  return std::to_string(n) + " " + noun + (n == 1 ? "" : "s");
-}
 
 std::string texts_note(const HeadReport& report) {
   std::string note = counted(report.n_texts, "text") + " of " + std::to_string(report.shortest);

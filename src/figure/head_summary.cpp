@@ -2,6 +2,7 @@
 #include <array>
 #include <cmath>
 
+#include "attention/wording.h"
 #include "attnviz/head_figure.h"
 #include "figure/foot.h"
 #include "figure/head_cells.h"
@@ -34,11 +35,6 @@ struct SummaryPlan {
   double small_room = 0;             // width of a small map and its colour bar
   double main_below = 0, right = 0;  // lower edge of the main map, right end of the small maps
 };
-
-double cell_of(double least, double wanted, double most, double n, double least_cell, int dpi) {
-  const double all = std::clamp(n * wanted, least, most);
-  return std::max({1.0, std::round(std::max(all / n, least_cell) * dpi)});
-}
 
 class HeadSummary {
  public:
@@ -180,8 +176,7 @@ Drawing HeadSummary::draw() {
 }
 
 Title HeadSummary::title() const {
-  const std::string texts =
-      std::to_string(report_.n_texts) + (report_.n_texts == 1 ? " text" : " texts");
+  const std::string texts = counted(report_.n_texts, "text");
   if (options_.model.empty()) return {"What the heads do, on " + texts, {}, ""};
   return {"What the heads of ", visible(options_.model), " do, on " + texts};
 }

@@ -176,10 +176,14 @@ class Surveyor {
     Importance& importance = survey_.importance;
     importance.kind = kind;
     importance.loss = effects_->loss();
-    importance.effects = effects_->of_sets(single_heads(), kind);
+    std::vector<std::vector<HeadId>> sets = single_heads();
+    const auto n_heads = std::int64_t(sets.size());
     if (n_weight_sets_ == 1 && survey_.layers_share_weights) {
-      importance.of_all_layers = effects_->of_sets(heads_of_all_layers(), kind);
+      for (auto& set : heads_of_all_layers()) sets.push_back(std::move(set));
     }
+    importance.effects = effects_->of_sets(sets, kind);
+    importance.of_all_layers.assign(importance.effects.begin() + n_heads, importance.effects.end());
+    importance.effects.resize(std::size_t(n_heads));
     std::vector<HeadMeasures> measures(importance.effects.size());
     for (std::size_t head = 0; head < measures.size(); ++head) {
       const Statistic& effect = importance.effects[head];
