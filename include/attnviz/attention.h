@@ -15,11 +15,11 @@ namespace attnviz {
 
 /// Sorts captured tensors into AttentionPatterns and checks each of them.
 /// layers: per layer [head, query, key], any floating dtype and device. Finds out whether they are
-/// causal (largest weight above the diagonal <= 1e-6).
-/// Throws ShapeError: none, not square, sizes differ, not finite, or a row whose sum is further
-/// than `tolerance` from 1.
+/// causal (largest weight above the diagonal <= 1e-6). A layer may have no heads left.
+/// Throws ShapeError: none, not square, sizes differ, not finite, a row whose sum is further than
+/// 1e-4 from 1, or other numbers of heads than `kept` says.
 [[nodiscard]] AttentionPatterns check_patterns(std::vector<at::Tensor> layers,
-                                               double tolerance = 1e-4);
+                                               const KeptHeads& kept = {});
 
 // Scores of a head on one text. `pattern` is [..., query, key], causal, rows sum to 1; the result
 // has the leading axes and is float64. A[q][k] is a weight, T the number of positions, ln the

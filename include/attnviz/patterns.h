@@ -3,18 +3,11 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
-namespace attnviz {
+#include "attnviz/head_id.h"
 
-/// One head of one layer, both counted from 0. Prints as L5H1.
-struct HeadId {
-  int layer = 0;
-  int head = 0;
-  bool operator==(const HeadId&) const = default;
-};
-[[nodiscard]] std::string to_string(HeadId id);
+namespace attnviz {
 
 /// The attention of one text: what the model room produces and every later room reads.
 struct AttentionPatterns {
@@ -23,6 +16,8 @@ struct AttentionPatterns {
   std::vector<at::Tensor> layers;
   /// No row attends to a later position.
   bool causal = true;
+  /// Which heads they are, where some were pruned: layers[l][i] is that of head kept[l][i].
+  KeptHeads kept = {};
 
   [[nodiscard]] std::int64_t n_layers() const { return static_cast<std::int64_t>(layers.size()); }
   [[nodiscard]] std::int64_t n_heads(std::int64_t layer) const { return layers.at(layer).size(0); }

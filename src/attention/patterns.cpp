@@ -29,10 +29,6 @@ void check_layer(const at::Tensor& pattern, std::size_t layer, double tolerance)
 
 }  // namespace
 
-std::string to_string(HeadId id) {
-  return "L" + std::to_string(id.layer) + "H" + std::to_string(id.head);
-}
-
 AttentionPatterns check_patterns(std::vector<at::Tensor> layers, double tolerance) {
   if (layers.empty()) throw ShapeError("there is no attention: no layer was captured");
   AttentionPatterns patterns{std::move(layers)};

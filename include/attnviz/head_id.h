@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace attnviz {
+
+/// One head of one layer, both counted from 0. Prints as L5H1. A head keeps its number when others
+/// of its layer are pruned.
+struct HeadId {
+  int layer = 0;
+  int head = 0;
+  auto operator<=>(const HeadId&) const = default;
+};
+[[nodiscard]] std::string to_string(HeadId id);
+
+/// `L0H3, L2H1`
+[[nodiscard]] std::string to_string(const std::vector<HeadId>& heads);
+
+/// Reads `L5H1`. Throws UsageError for anything else.
+[[nodiscard]] HeadId head_named(std::string_view name);
+
+/// Of each layer, the numbers of the heads that it still has, ascending. Empty where none was
+/// pruned: heads are then counted from 0.
+using KeptHeads = std::vector<std::vector<std::int64_t>>;
+
+/// The number of the head at `index` among those that its layer still has.
+[[nodiscard]] int head_number(const KeptHeads& kept, std::int64_t layer, std::int64_t index);
+
+/// All heads of layers that have so many, in order.
+[[nodiscard]] std::vector<HeadId> all_heads(const std::vector<std::int64_t>& n_heads,
+                                            const KeptHeads& kept = {});
+
+}  // namespace attnviz

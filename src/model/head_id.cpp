@@ -1,0 +1,48 @@
+#include "attnviz/head_id.h"
+
+#include <charconv>
+
+#include "attnviz/error.h"
+
+namespace attnviz {
+
+std::string to_string(HeadId id) {
+  return "L" + std::to_string(id.layer) + "H" + std::to_string(id.head);
+}
+
+std::string to_string(const std::vector<HeadId>& heads) {
+  std::string text;
+  for (const HeadId head : heads) text += (text.empty() ? "" : ", ") + to_string(head);
+  return text;
+}
+
+HeadId head_named(std::string_view name) {
+  HeadId id;
+  const char* end = name.data() + name.size();
+  if (!name.empty() && name[0] == 'L') {
+    const auto layer = std::from_chars(name.data() + 1, end, id.layer);
+    if (layer.ec == std::errc() && layer.ptr != end && *layer.ptr == 'H') {
+      const auto head = std::from_chars(layer.ptr + 1, end, id.head);
+      if (head.ec == std::errc() && head.ptr == end && id.layer >= 0 && id.head >= 0) return id;
+    }
+  }
+  throw UsageError("'" + std::string(name) + "' names no head; head 1 of layer 5 is L5H1");
+}
+
+int head_number(const KeptHeads& kept, std::int64_t layer, std::int64_t index) {
+  if (kept.empty()) return static_cast<int>(index);
+  return static_cast<int>(kept.at(std::size_t(layer)).at(std::size_t(index)));
+}
+
+std::vector<HeadId> all_heads(const std::vector<std::int64_t>& n_heads,
+                              const KeptHeads& kept) {
+  std::vector<HeadId> heads;
+  for (std::size_t layer = 0; layer < n_heads.size(); ++layer) {
+    for (std::int64_t i = 0; i < n_heads[layer]; ++i) {
+      heads.push_back({int(layer), head_number(kept, std::int64_t(layer), i)});
+    }
+  }
+  return heads;
+}
+
+}  // namespace attnviz
