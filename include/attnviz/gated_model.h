@@ -28,10 +28,8 @@ struct GatedRun {
 /// Works on any module whose graph shows a matrix product of each pattern with the values.
 ///
 ///     GatedModel model("gpt.pt");
-///     HeadGates without = model.open_gates();
-///     without.gates[5][1] = 0;
-///     model.run(ids, without).loss - model.run(ids, model.open_gates()).loss  // what L5H1 is
-///     worth
+///     const double whole = model.run(ids, model.open_gates()).loss;
+///     model.run(ids, model.without({{5, 1}})).loss - whole  // what L5H1 is worth
 class GatedModel {
  public:
   /// Throws what Model throws, and ModelError where the model gives no logits or its heads' outputs
@@ -41,8 +39,18 @@ class GatedModel {
   GatedModel& operator=(GatedModel&&) noexcept;
   ~GatedModel();
 
+  /// Of each layer; what gates and shifts are of. Which heads these are: kept_heads().
+  [[nodiscard]] const std::vector<std::int64_t>& n_heads() const;
+  [[nodiscard]] const KeptHeads& kept_heads() const;  ///< as Model::kept_heads
+
   /// All ones, no shifts: the model as it is.
   [[nodiscard]] HeadGates open_gates() const;
+
+  /// These heads taken out: their gates 0, and their shifts the means where those are given.
+  /// means: per layer [heads, d_head] float32, or empty. Throws UsageError as require_heads does,
+  /// but for no heads at all.
+  [[nodiscard]] HeadGates without(const std::vector<HeadId>& heads,
+                                  const std::vector<at::Tensor>& means = {}) const;
 
   /// ids: two or more. Throws ModelError as Model::capture does, TextError for fewer than two ids,
   /// ShapeError for gates of other layers or heads.

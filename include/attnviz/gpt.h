@@ -5,10 +5,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "attnviz/head_id.h"
 
 // Declared here, not included: LibTorch's headers cost seconds in every file that sees them.
 // Include torch/script.h to use the functions below.
@@ -22,6 +25,7 @@ namespace attnviz {
 /// `import` from a checkpoint of another program.
 struct GptConfig {
   std::vector<std::int64_t> n_heads = std::vector<std::int64_t>(6, 8);  ///< of each layer
+  KeptHeads kept = {};  ///< which heads these are, where some were pruned
   std::int64_t d_model = 128;
   std::int64_t d_head = 16;  ///< of every head; a layer's heads together need not be d_model wide
   std::int64_t d_feed_forward = 512;
@@ -80,9 +84,19 @@ using Provenance = std::vector<std::pair<std::string, std::string>>;
 struct GptRecord {
   GptConfig config;
   Provenance provenance;
+  /// What surgery did to it, in the order of layers and heads. A head that was masked and then
+  /// reset is reset only; one that was pruned is pruned only.
+  std::vector<HeadId> pruned = {}, masked = {}, reset = {};
 };
 
 enum class Precision { single, half };
+
+/// A GPT and what is known of it.
+struct Gpt {
+  std::shared_ptr<torch::jit::Module> module;
+  GptRecord record;
+  Precision precision = Precision::single;  ///< of the file; in memory it is always single
+};
 
 /// Saves `module` in evaluation mode, its floating tensors in that precision, with `record`,
 /// atomically; the module itself is left as it was. Throws FileError.
@@ -93,8 +107,15 @@ void save_gpt(const torch::jit::Module& module, const GptRecord& record,
 /// ModelError for a record that is damaged or of a later version.
 [[nodiscard]] std::optional<GptRecord> read_gpt_record(const std::filesystem::path& path);
 
+/// The same for a GPT that was loaded, in the precision of its file.
+void save_gpt(const Gpt& gpt, const std::filesystem::path& path);
+
+/// Which heads the layers of a model file still have: empty for one that no head was pruned from,
+/// and for one that attnviz did not make. Throws as read_gpt_record does.
+[[nodiscard]] KeptHeads read_kept_heads(const std::filesystem::path& path);
+
 /// A model that attnviz made, for training or surgery: float32, on the CPU, in training mode.
 /// Throws as read_gpt_record does, and ModelError for an archive that attnviz did not make.
-[[nodiscard]] torch::jit::Module load_gpt(const std::filesystem::path& path);
+[[nodiscard]] Gpt load_gpt(const std::filesystem::path& path);
 
 }  // namespace attnviz

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,16 @@ using KeptHeads = std::vector<std::vector<std::int64_t>>;
 
 /// The number of the head at `index` among those that its layer still has.
 [[nodiscard]] int head_number(const KeptHeads& kept, std::int64_t layer, std::int64_t index);
+
+/// Where a head lies among those that its layer still has; none where it does not exist.
+/// n_heads: of each layer.
+[[nodiscard]] std::optional<std::int64_t> head_index(const std::vector<std::int64_t>& n_heads,
+                                                     const KeptHeads& kept, HeadId head);
+
+/// Throws UsageError where a head does not exist, naming those that its layer has, or is named
+/// twice, or where none is named.
+void require_heads(const std::vector<std::int64_t>& n_heads, const KeptHeads& kept,
+                   const std::vector<HeadId>& heads);
 
 /// All heads of layers that have so many, in order.
 [[nodiscard]] std::vector<HeadId> all_heads(const std::vector<std::int64_t>& n_heads,

@@ -29,6 +29,7 @@ struct ModelOptions {
 /// What a model is. Sizes are none where the model does not show them.
 struct ModelInfo {
   std::vector<std::int64_t> n_heads;  ///< of each layer
+  KeptHeads kept = {};                ///< which heads these are, where some were pruned
   CaptureMode capture = CaptureMode::automatic;
   std::optional<std::int64_t> vocabulary_size, n_positions, d_model;
   /// Sets of query and key weights: fewer than layers where layers share theirs.
@@ -61,6 +62,9 @@ class Model {
   /// What the model predicts after each of `ids`: [T, vocabulary] float32 on the CPU, before any
   /// softmax. Throws as capture does, and ModelError where it returns no such tensor.
   [[nodiscard]] at::Tensor logits(const TokenIds& ids);
+
+  /// Which heads its layers still have, by the record of a model that attnviz pruned; else empty.
+  [[nodiscard]] const KeptHeads& kept_heads() const;
 
   /// Captures the attention of two tokens to see layers and heads. Throws as capture does.
   [[nodiscard]] ModelInfo info();

@@ -60,11 +60,14 @@ void print_content(const Survey& survey, std::size_t width) {
   if (!has_any) std::cout << "  No head follows any beyond what position explains.\n";
 }
 
-void print_shared(const Importance& importance) {
+void print_shared(const Survey& survey) {
+  const Importance& importance = survey.importance;
   if (importance.of_all_layers.empty()) return;
   std::cout << "\nOne set of weights serves all layers. Effect of a head in all of them:\n ";
   for (std::size_t head = 0; head < importance.of_all_layers.size(); ++head) {
-    std::printf(" H%zu %+.4f", head, importance.of_all_layers[head].mean);
+    // The heads of all layers are those of the first.
+    std::printf(" H%d %+.4f", survey.report.heads[head].id.head,
+                importance.of_all_layers[head].mean);
   }
   std::printf("\n");
 }
@@ -104,7 +107,7 @@ void print_report(const Survey& survey, const TableOptions& options, bool explai
     print_sentences(survey, options);
   }
   print_content(survey, width);
-  print_shared(survey.importance);
+  print_shared(survey);
   print_joint(survey.importance, width);
   for (const Answer& answer : summary(survey.report)) {
     std::cout << '\n'

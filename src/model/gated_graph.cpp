@@ -23,7 +23,7 @@ bool is_one_of(const Node* node, std::initializer_list<const char*> names) {
 
 /// The product of the pattern with the values: the first matrix product that it goes into, behind
 /// dropout and what only copies.
-Value* head_outputs(Value* pattern) {
+Value* product_with_values(Value* pattern) {
   for (const auto& use : pattern->uses()) {
     if (is_one_of(use.user, {"aten::matmul", "aten::bmm"}) && use.offset == 0) {
       return use.user->output();
@@ -31,18 +31,10 @@ Value* head_outputs(Value* pattern) {
     if (use.offset == 0 &&
         is_one_of(use.user, {"aten::dropout", "aten::dropout_", "aten::clone", "aten::to",
                              "aten::contiguous", "aten::expand", "aten::reshape", "aten::view"})) {
-      if (Value* found = head_outputs(use.user->output())) return found;
+      if (Value* found = product_with_values(use.user->output())) return found;
     }
   }
   return nullptr;
-}
-
-/// z becomes z * gate + shift for all that comes after it.
-void insert_gate(Graph& graph, Value* z, Value* gate, Value* shift) {
-  torch::jit::WithInsertPoint after(z->node()->next());
-  Value* scaled = graph.insert(c10::Symbol::fromQualString("aten::mul"), {z, gate});
-  Value* shifted = graph.insert(c10::Symbol::fromQualString("aten::add"), {scaled, shift});
-  z->replaceAllUsesAfterNodeWith(shifted->node(), shifted);
 }
 
 Value* first_tensor(Graph& graph) {
@@ -59,20 +51,38 @@ Value* first_tensor(Graph& graph) {
 
 }  // namespace
 
-std::shared_ptr<Graph> gated_graph(const Module& module, const std::string& method,
-                                   const std::vector<std::size_t>& attention) {
-  std::shared_ptr<Graph> graph = flat_graph(module, method);
-  const std::vector<Value*> softmaxes = softmax_outputs(*graph);
-  std::vector<Value*> outputs = {first_tensor(*graph)};
+std::vector<Value*> head_outputs(Graph& graph, const std::vector<std::size_t>& attention) {
+  const std::vector<Value*> softmaxes = softmax_outputs(graph);
+  std::vector<Value*> outputs;
   for (const std::size_t i : attention) {
-    Value* z = head_outputs(softmaxes.at(i));
+    Value* z = product_with_values(softmaxes.at(i));
     if (!z) {
-      throw ModelError("the pattern of its layer " + std::to_string(outputs.size() - 1) +
+      throw ModelError("the pattern of its layer " + std::to_string(outputs.size()) +
                        " is not seen to be multiplied with values");
     }
+    outputs.push_back(z);
+  }
+  return outputs;
+}
+
+void replace_after(Value* z, const std::function<Value*(Value*)>& make) {
+  torch::jit::WithInsertPoint after(z->node()->next());
+  Value* made = make(z);
+  z->replaceAllUsesAfterNodeWith(made->node(), made);
+}
+
+std::shared_ptr<Graph> gated_graph(const Module& module, const std::string& method,
+                                   const std::vector<std::size_t>& attention) {
+  static const auto kTimes = c10::Symbol::fromQualString("aten::mul");
+  static const auto kPlus = c10::Symbol::fromQualString("aten::add");
+  std::shared_ptr<Graph> graph = flat_graph(module, method);
+  std::vector<Value*> outputs = {first_tensor(*graph)};
+  for (Value* z : head_outputs(*graph, attention)) {
     Value* gate = graph->addInput();
     Value* shift = graph->addInput();
-    insert_gate(*graph, z, gate, shift);
+    replace_after(z, [&](Value* before) {
+      return graph->insert(kPlus, {graph->insert(kTimes, {before, gate}), shift});
+    });
     outputs.push_back(z);
   }
   outputs[0] = first_tensor(*graph);  // a gate may have taken its place

@@ -4,18 +4,28 @@
 #include <torch/csrc/jit/ir/ir.h>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace attnviz {
 
+/// Each layer's head outputs z, [1, heads, T, d_head] or without the batch: the products of the
+/// patterns with the values, in the graph of a method (flat_graph).
+/// attention: which of the graph's softmax nodes are attention, as indices in their order.
+/// Throws ModelError where a pattern is not multiplied with values.
+std::vector<torch::jit::Value*> head_outputs(torch::jit::Graph& graph,
+                                             const std::vector<std::size_t>& attention);
+
+/// All that comes after z gets instead what `make` inserts there.
+void replace_after(torch::jit::Value* z,
+                   const std::function<torch::jit::Value*(torch::jit::Value* z)>& make);
+
 /// A module's method with a gate at every head. Inputs: self, input_ids, then a layer's gate
 /// [heads, 1, 1] and shift (anything that may be added to [heads, T, d_head]), layer by layer.
 /// Outputs: logits, then each layer's head outputs before the gate.
-/// attention: which of the graph's softmax nodes are attention, as indices in their order.
-/// Throws ModelError where the method returns no tensor first, or where a pattern is not multiplied
-/// with values.
+/// Throws as head_outputs does, and ModelError where the method returns no tensor first.
 std::shared_ptr<torch::jit::Graph> gated_graph(const torch::jit::Module& module,
                                                const std::string& method,
                                                const std::vector<std::size_t>& attention);

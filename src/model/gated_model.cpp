@@ -19,10 +19,14 @@ struct GatedModel::State {
   std::string device;
   std::optional<torch::jit::Code> code;
   std::vector<std::int64_t> n_heads;
+  KeptHeads kept;
   GraphFacts facts;
 
   State(const std::filesystem::path& file, const ModelOptions& options)
-      : path(file), module(load_torchscript(file, options.device)), device(options.device) {
+      : path(file),
+        module(load_torchscript(file, options.device)),
+        device(options.device),
+        kept(read_kept_heads(file)) {
     for (const at::Tensor& parameter : module.parameters()) parameter.set_requires_grad(false);
   }
 
@@ -53,10 +57,10 @@ void GatedModel::State::build_graph() {
   const at::Tensor two = torch::zeros({1, 2}, torch::kLong).to(device);
   const auto found =
       run_graph_code(torch::jit::Code(attention.graph, "attention"), {module._ivalue(), two});
-  const std::vector<std::size_t> kept = find_attention(found, 2);
-  if (kept.empty()) throw ModelError("it has no attention in its graph");
-  for (const std::size_t i : kept) n_heads.push_back(found[i].size(-3));
-  code.emplace(gated_graph(module, method, kept), "gated");
+  const std::vector<std::size_t> layers = find_attention(found, 2);
+  if (layers.empty()) throw ModelError("it has no attention in its graph");
+  for (const std::size_t i : layers) n_heads.push_back(found[i].size(-3));
+  code.emplace(gated_graph(module, method, layers), "gated");
 }
 
 std::vector<at::Tensor> GatedModel::State::forward(const TokenIds& ids,
@@ -107,10 +111,32 @@ GatedModel::GatedModel(GatedModel&&) noexcept = default;
 GatedModel& GatedModel::operator=(GatedModel&&) noexcept = default;
 GatedModel::~GatedModel() = default;
 
+const std::vector<std::int64_t>& GatedModel::n_heads() const {
+  return state_->n_heads;
+}
+
+const KeptHeads& GatedModel::kept_heads() const {
+  return state_->kept;
+}
+
 HeadGates GatedModel::open_gates() const {
   HeadGates open;
   for (const std::int64_t n : state_->n_heads) open.gates.push_back(torch::ones({n}));
   return open;
+}
+
+HeadGates GatedModel::without(const std::vector<HeadId>& heads,
+                              const std::vector<at::Tensor>& means) const {
+  if (!heads.empty()) require_heads(n_heads(), kept_heads(), heads);
+  HeadGates gates = open_gates();
+  for (const at::Tensor& mean : means) gates.shifts.push_back(at::zeros_like(mean));
+  for (const HeadId head : heads) {
+    const auto layer = std::size_t(head.layer);
+    const std::int64_t index = *head_index(n_heads(), kept_heads(), head);
+    gates.gates[layer][index] = 0;
+    if (!means.empty()) gates.shifts[layer][index] = means[layer][index];
+  }
+  return gates;
 }
 
 GatedRun GatedModel::run(const TokenIds& ids, const HeadGates& gates) {

@@ -2,7 +2,9 @@
 
 #include <torch/script.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <string>
 
 #include "attnviz/error.h"
@@ -230,6 +232,19 @@ void check(const GptConfig& config) {
   for (const std::int64_t n : config.n_heads) {
     require(n >= 0, "a layer cannot have fewer than no heads");
     require(!config.shared_layers || n == config.n_heads[0],
+            "layers that share their weights have the same heads");
+  }
+  if (config.kept.empty()) return;
+  require(std::int64_t(config.kept.size()) == config.n_layers(),
+          "the heads that are left are told of other layers than there are");
+  for (std::size_t layer = 0; layer < config.kept.size(); ++layer) {
+    const auto& kept = config.kept[layer];
+    const bool fits =
+        std::int64_t(kept.size()) == config.n_heads[layer] &&
+        std::adjacent_find(kept.begin(), kept.end(), std::greater_equal<>()) == kept.end() &&
+        (kept.empty() || kept[0] >= 0);
+    require(fits, "a layer's heads do not fit the numbers that they are told to have");
+    require(!config.shared_layers || kept == config.kept[0],
             "layers that share their weights have the same heads");
   }
 }

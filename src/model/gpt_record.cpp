@@ -15,9 +15,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr char kFile[] = "attnviz.json";
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;  // 1 had no surgery
 
-/// Calls visit(name, member) for every member, so that writing and reading cannot differ.
+/// Calls visit(name, member) for every member of format 1, so that writing and reading cannot
+/// differ.
 template <typename Config, typename Visit>
 void for_each_member(Config& config, Visit visit) {
   visit("n_heads", config.n_heads);
@@ -39,10 +40,22 @@ void for_each_member(Config& config, Visit visit) {
   visit("dropout", config.dropout);
 }
 
+/// The same for what surgery leaves behind; lists that are empty are not written.
+template <typename Record, typename Visit>
+void for_each_surgery(Record& record, Visit visit) {
+  visit("pruned", record.pruned);
+  visit("masked", record.masked);
+  visit("reset", record.reset);
+}
+
 std::string to_text(const GptRecord& record) {
   Json json = {{"format", kFormat}};
   for_each_member(record.config,
                   [&](const char* name, const auto& member) { json["config"][name] = member; });
+  if (!record.config.kept.empty()) json["config"]["kept"] = record.config.kept;
+  for_each_surgery(record, [&](const char* name, const std::vector<HeadId>& heads) {
+    for (const HeadId head : heads) json[name].push_back(to_string(head));
+  });
   json["provenance"] = Json::object();
   for (const auto& [name, value] : record.provenance) json["provenance"][name] = value;
   // A path may hold bytes that are no UTF-8; JSON cannot.
@@ -51,13 +64,19 @@ std::string to_text(const GptRecord& record) {
 
 GptRecord from_text(const std::string& text) {
   const Json json = Json::parse(text);
-  if (const int format = json.at("format").get<int>(); format != kFormat) {
+  if (const int format = json.at("format").get<int>(); format < 1 || format > kFormat) {
     throw ModelError("its record has the format " + std::to_string(format) +
                      ", which only a later attnviz knows");
   }
   GptRecord record;
   for_each_member(record.config, [&](const char* name, auto& member) {
     json.at("config").at(name).get_to(member);
+  });
+  record.config.kept = json.at("config").value("kept", KeptHeads());
+  for_each_surgery(record, [&](const char* name, std::vector<HeadId>& heads) {
+    for (const Json& head : json.value(name, Json::array())) {
+      heads.push_back(head_named(head.get<std::string>()));
+    }
   });
   for (const auto& [name, value] : json.at("provenance").items()) {
     record.provenance.emplace_back(name, value.get<std::string>());
@@ -99,14 +118,27 @@ std::optional<GptRecord> read_gpt_record(const std::filesystem::path& path) {
   }
 }
 
-torch::jit::Module load_gpt(const std::filesystem::path& path) {
-  if (!read_gpt_record(path)) {
+void save_gpt(const Gpt& gpt, const std::filesystem::path& path) {
+  save_gpt(*gpt.module, gpt.record, path, gpt.precision);
+}
+
+KeptHeads read_kept_heads(const std::filesystem::path& path) {
+  const auto record = read_gpt_record(path);
+  return record ? record->config.kept : KeptHeads();
+}
+
+Gpt load_gpt(const std::filesystem::path& path) {
+  auto record = read_gpt_record(path);
+  if (!record) {
     throw ModelError(path.string() + " was not made by attnviz; import it first: attnviz import " +
                      path.string() + " -o MODEL.pt");
   }
-  torch::jit::Module gpt = load_torchscript(path, "cpu");
-  gpt.train();
-  for (const at::Tensor& parameter : gpt.parameters()) parameter.set_requires_grad(true);
+  bool is_half = false;
+  Gpt gpt{std::make_shared<torch::jit::Module>(load_torchscript(path, "cpu", &is_half)),
+          std::move(*record), Precision::single};
+  if (is_half) gpt.precision = Precision::half;
+  gpt.module->train();
+  for (const at::Tensor& parameter : gpt.module->parameters()) parameter.set_requires_grad(true);
   return gpt;
 }
 

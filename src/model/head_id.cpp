@@ -1,5 +1,6 @@
 #include "attnviz/head_id.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "attnviz/error.h"
@@ -34,8 +35,40 @@ int head_number(const KeptHeads& kept, std::int64_t layer, std::int64_t index) {
   return static_cast<int>(kept.at(std::size_t(layer)).at(std::size_t(index)));
 }
 
-std::vector<HeadId> all_heads(const std::vector<std::int64_t>& n_heads,
-                              const KeptHeads& kept) {
+std::optional<std::int64_t> head_index(const std::vector<std::int64_t>& n_heads,
+                                       const KeptHeads& kept, HeadId head) {
+  if (head.layer < 0 || std::size_t(head.layer) >= n_heads.size()) return std::nullopt;
+  for (std::int64_t i = 0; i < n_heads[std::size_t(head.layer)]; ++i) {
+    if (head_number(kept, head.layer, i) == head.head) return i;
+  }
+  return std::nullopt;
+}
+
+void require_heads(const std::vector<std::int64_t>& n_heads, const KeptHeads& kept,
+                   const std::vector<HeadId>& heads) {
+  if (heads.empty()) throw UsageError("no head is named");
+  for (auto head = heads.begin(); head != heads.end(); ++head) {
+    if (head->layer < 0 || std::size_t(head->layer) >= n_heads.size()) {
+      throw UsageError("there is no head " + to_string(*head) + ": layers count from 0 to " +
+                       std::to_string(std::int64_t(n_heads.size()) - 1));
+    }
+    if (!head_index(n_heads, kept, *head)) {
+      std::string there;
+      for (std::int64_t i = 0; i < n_heads[std::size_t(head->layer)]; ++i) {
+        there +=
+            (i ? ", " : "") + std::string("H") + std::to_string(head_number(kept, head->layer, i));
+      }
+      throw UsageError("there is no head " + to_string(*head) + ": layer " +
+                       std::to_string(head->layer) + " has " +
+                       (there.empty() ? "no heads left" : there));
+    }
+    if (std::find(heads.begin(), head, *head) != head) {
+      throw UsageError(to_string(*head) + " is named twice");
+    }
+  }
+}
+
+std::vector<HeadId> all_heads(const std::vector<std::int64_t>& n_heads, const KeptHeads& kept) {
   std::vector<HeadId> heads;
   for (std::size_t layer = 0; layer < n_heads.size(); ++layer) {
     for (std::int64_t i = 0; i < n_heads[layer]; ++i) {

@@ -40,6 +40,7 @@ struct Model::State {
   CaptureMode mode = CaptureMode::automatic;
   AttentionGraph attention;
   std::optional<torch::jit::Code> code;
+  KeptHeads kept;
   std::string graph_problem;  ///< why the graph gives nothing; empty while it may
 
   [[nodiscard]] bool has(const char* method) const {
@@ -114,6 +115,7 @@ std::vector<at::Tensor> Model::State::capture_method(const at::Tensor& ids) {
 Model::Model(std::filesystem::path path, const ModelOptions& options)
     : state_(std::make_unique<State>()) {
   state_->module = load_torchscript(path, options.device);
+  state_->kept = read_kept_heads(path);
   state_->path = std::move(path);
   state_->options = options;
   state_->cut_graph();
@@ -178,6 +180,7 @@ ModelInfo Model::info() {
   State& state = *state_;
   ModelInfo info;
   for (const at::Tensor& layer : capture({0, 0})) info.n_heads.push_back(layer.size(0));
+  info.kept = state.kept;
   info.capture = state.mode;
   info.vocabulary_size = state.attention.facts.vocabulary_size;
   info.n_positions = state.attention.facts.n_positions;
@@ -210,6 +213,10 @@ std::optional<at::Tensor> Model::token_embeddings() const {
   const std::optional<at::Tensor>& table = state_->attention.facts.embeddings;
   if (!table || !table->defined() || table->dim() != 2) return std::nullopt;
   return table->detach().to(at::kCPU, at::kFloat).contiguous();
+}
+
+const KeptHeads& Model::kept_heads() const {
+  return state_->kept;
 }
 
 const std::filesystem::path& Model::path() const {

@@ -45,9 +45,19 @@ ModelError load_error(const fs::path& path, const std::exception& error) {
   return ModelError("cannot load " + path.string() + ": " + first_line(error));
 }
 
-void widen(at::Tensor tensor) {
-  const auto type = tensor.scalar_type();
-  if (type == at::kHalf || type == at::kBFloat16) tensor.set_data(tensor.to(at::kFloat));
+bool is_half(const at::Tensor& tensor) {
+  return tensor.scalar_type() == at::kHalf || tensor.scalar_type() == at::kBFloat16;
+}
+
+std::vector<at::Tensor> half_tensors(const torch::jit::Module& module) {
+  std::vector<at::Tensor> found;
+  for (const at::Tensor& parameter : module.parameters()) {
+    if (is_half(parameter)) found.push_back(parameter);
+  }
+  for (const at::Tensor& buffer : module.buffers()) {
+    if (is_half(buffer)) found.push_back(buffer);
+  }
+  return found;
 }
 
 }  // namespace
@@ -101,16 +111,18 @@ void require_torchscript(const fs::path& path) {
   throw ModelError(path.string() + " is an archive, but not one of TorchScript");
 }
 
-torch::jit::Module load_torchscript(const fs::path& path, const std::string& device_name) {
+torch::jit::Module load_torchscript(const fs::path& path, const std::string& device_name,
+                                    bool* had_half) {
   require_torchscript(path);
   try {
     torch::NoGradGuard no_grad;
     const at::Device device(device_name);
     torch::jit::Module module = torch::jit::load(path.string(), device);
     module.eval();
+    const std::vector<at::Tensor> halves = half_tensors(module);
+    if (had_half) *had_half = !halves.empty();
     if (device.is_cpu()) {
-      for (const at::Tensor& parameter : module.parameters()) widen(parameter);
-      for (const at::Tensor& buffer : module.buffers()) widen(buffer);
+      for (at::Tensor half : halves) half.set_data(half.to(at::kFloat));
     }
     return module;
   } catch (const std::exception& error) {

@@ -17,7 +17,9 @@ void require_torchscript(const std::filesystem::path& path);
 /// Loads a TorchScript archive in evaluation mode. On the CPU half and bfloat16 tensors become
 /// float32: LibTorch 1.13 cannot compute with them there.
 /// Throws what require_torchscript throws, and ModelError where LibTorch cannot load it.
-torch::jit::Module load_torchscript(const std::filesystem::path& path, const std::string& device);
+/// had_half: told whether there were such tensors.
+torch::jit::Module load_torchscript(const std::filesystem::path& path, const std::string& device,
+                                    bool* had_half = nullptr);
 
 /// LibTorch's messages span many lines, most of them a stack trace: the one that says what is
 /// wrong.

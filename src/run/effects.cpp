@@ -54,35 +54,11 @@ void Effects::look_at_outputs() {
   for (std::size_t layer = 0; layer < sums.size(); ++layer) {
     means_.push_back((from_fixed(sums[layer]) / n_positions).to(at::kFloat));
     const at::Tensor of_heads = from_fixed(norms[layer]);
-    const at::Tensor ratios = of_heads / of_heads.mean().clamp_min(1e-30);
+    const at::Tensor ratios = of_heads / of_heads.mean().clamp_min(1e-30);  // none of no heads
     for (std::int64_t head = 0; head < ratios.size(0); ++head) {
       output_ratios_.push_back(ratios[head].item<double>());
     }
   }
-}
-
-std::vector<HeadId> Effects::heads() const {
-  std::vector<HeadId> all;
-  for (std::size_t layer = 0; layer < open_.gates.size(); ++layer) {
-    for (std::int64_t head = 0; head < open_.gates[layer].size(0); ++head) {
-      all.push_back({int(layer), int(head)});
-    }
-  }
-  return all;
-}
-
-HeadGates Effects::without(const std::vector<HeadId>& heads, ImportanceKind kind) const {
-  HeadGates gates;
-  for (const at::Tensor& gate : open_.gates) gates.gates.push_back(gate.clone());
-  if (kind == ImportanceKind::mean) {
-    for (const at::Tensor& mean : means_) gates.shifts.push_back(at::zeros_like(mean));
-  }
-  for (const HeadId id : heads) {
-    const auto layer = std::size_t(id.layer);
-    gates.gates[layer][id.head] = 0;
-    if (kind == ImportanceKind::mean) gates.shifts[layer][id.head] = means_[layer][id.head];
-  }
-  return gates;
 }
 
 std::vector<Statistic> Effects::of_sets(const std::vector<std::vector<HeadId>>& sets,
@@ -90,7 +66,10 @@ std::vector<Statistic> Effects::of_sets(const std::vector<std::vector<HeadId>>& 
   std::vector<Samples> samples(sets.size());
   std::vector<HeadGates> gates;
   if (kind != ImportanceKind::gradient) {
-    for (const std::vector<HeadId>& set : sets) gates.push_back(without(set, kind));
+    const bool by_mean = kind == ImportanceKind::mean;
+    for (const std::vector<HeadId>& set : sets) {
+      gates.push_back(model_.without(set, by_mean ? means_ : std::vector<at::Tensor>()));
+    }
   }
   for_each_text_([&](const TokenIds& ids) {
     if (ids.size() < 2) return;
@@ -105,7 +84,8 @@ std::vector<Statistic> Effects::of_sets(const std::vector<std::vector<HeadId>>& 
     for (std::size_t i = 0; i < sets.size(); ++i) {
       double of_set = 0;
       for (const HeadId id : sets[i]) {
-        of_set += gradients[std::size_t(id.layer)][id.head].item<double>();
+        const auto index = head_index(model_.n_heads(), model_.kept_heads(), id).value();
+        of_set += gradients[std::size_t(id.layer)][index].item<double>();
       }
       samples[i].add(std::abs(finite(of_set)));  // of each text: signs do not cancel
     }

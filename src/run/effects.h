@@ -22,7 +22,12 @@ class Effects {
   [[nodiscard]] std::vector<Statistic> of_sets(const std::vector<std::vector<HeadId>>& sets,
                                                ImportanceKind kind);
 
-  [[nodiscard]] std::vector<HeadId> heads() const;
+  [[nodiscard]] std::vector<HeadId> heads() const {
+    return all_heads(model_.n_heads(), model_.kept_heads());
+  }
+  [[nodiscard]] GatedModel& model() { return model_; }
+  /// Per layer [heads, d_head]: each head's mean output over texts and positions.
+  [[nodiscard]] const std::vector<at::Tensor>& means() const { return means_; }
   /// One a head: the mean norm of its output over that of its layer's heads.
   [[nodiscard]] const std::vector<double>& output_ratios() const { return output_ratios_; }
   /// Mean over texts, nats per token.
@@ -30,14 +35,12 @@ class Effects {
 
  private:
   void look_at_outputs();
-  [[nodiscard]] HeadGates without(const std::vector<HeadId>& heads, ImportanceKind kind) const;
 
   GatedModel model_;
   StatisticsOptions statistics_;
   std::function<void(const Visit&)> for_each_text_;
   HeadGates open_;
-  std::vector<at::Tensor>
-      means_;  // per layer [heads, d_head]: mean output over texts and positions
+  std::vector<at::Tensor> means_;
   std::vector<double> output_ratios_;
   double loss_ = 0;
 };

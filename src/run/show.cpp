@@ -130,8 +130,9 @@ Shown Visualizer::show(const std::string& text, const std::string& prefix) {
   }
   const std::vector<Label> labels = token_labels(tokenizer_, shown.ids);
   for (const Label& label : labels) shown.tokens.push_back(plain(label));
-  const AttentionPatterns patterns =
-      timed(timings, "attention", [&] { return check_patterns(model_.capture(shown.ids)); });
+  const AttentionPatterns patterns = timed(timings, "attention", [&] {
+    return check_patterns(model_.capture(shown.ids), model_.kept_heads());
+  });
   shown.capture = model_.capture_mode();
   for (std::int64_t l = 0; l < patterns.n_layers(); ++l) {
     shown.n_heads.push_back(patterns.n_heads(l));

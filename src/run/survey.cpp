@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <map>
 #include <random>
 
 #include "attnviz/error.h"
@@ -54,7 +55,9 @@ class Surveyor {
   }
 
  private:
-  AttentionPatterns patterns_of(const TokenIds& ids) { return check_patterns(model_.capture(ids)); }
+  AttentionPatterns patterns_of(const TokenIds& ids) {
+    return check_patterns(model_.capture(ids), model_.kept_heads());
+  }
 
   void tell(std::string_view stage, std::size_t done, std::size_t all) const {
     if (options_.on_progress) options_.on_progress(stage, done, all);
@@ -203,11 +206,10 @@ class Surveyor {
   }
 
   [[nodiscard]] std::vector<std::vector<HeadId>> heads_of_all_layers() const {
+    std::map<int, std::vector<HeadId>> by_number;
+    for (const HeadId id : effects_->heads()) by_number[id.head].push_back(id);
     std::vector<std::vector<HeadId>> sets;
-    for (const HeadId id : effects_->heads()) {
-      sets.resize(std::max(sets.size(), std::size_t(id.head) + 1));
-      sets[std::size_t(id.head)].push_back(id);
-    }
+    for (auto& [number, heads] : by_number) sets.push_back(std::move(heads));
     return sets;
   }
 

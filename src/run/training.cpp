@@ -160,7 +160,7 @@ TrainMeasure run_training(const TrainRunOptions& options,
   const Split split = read_texts(options, tokenizer);
   const GptConfig config = config_of(options, tokenizer);
   torch::jit::Module gpt =
-      options.from.empty() ? build_gpt(config, options.train.seed) : load_gpt(options.from);
+      options.from.empty() ? build_gpt(config, options.train.seed) : *load_gpt(options.from).module;
   TrainOptions how = options.train;
   if (!options.from.empty()) how.repeat_share = 0;
   GptRecord record = {config, provenance(options)};

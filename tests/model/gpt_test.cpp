@@ -61,7 +61,7 @@ TEST(Gpt, LoadedItGoesOnWhereItWasSaved) {
   const auto path = folder.path() / "gpt.pt";
   torch::jit::Module gpt = build_gpt(tiny_gpt(), 0);
   save_gpt(gpt, {tiny_gpt(), {}}, path, Precision::single);
-  torch::jit::Module loaded = load_gpt(path);
+  torch::jit::Module loaded = *load_gpt(path).module;
   EXPECT_TRUE(loaded.is_training());
   EXPECT_TRUE(loaded.attr("token_embedding").toTensor().requires_grad());
   EXPECT_TRUE(
