@@ -19,13 +19,6 @@
 //     PruneResult result = run_prune(options);
 namespace attnviz {
 
-/// What to do where all layers share one set of weights, so that a head exists once for all.
-enum class SharedLayers {
-  refuse,    ///< throw UsageError, which says what else would change
-  together,  ///< change the head in all layers
-  untie,     ///< give each layer its own copy of the weights first
-};
-
 /// Which head goes first.
 enum class PruneOrder {
   importance,  ///< the one whose loss, by ablation, is least; measured again as others go

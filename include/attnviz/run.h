@@ -156,7 +156,8 @@ struct Predictions {
                                   std::size_t n_next = 5);
 
 /// One JSON object: file, file_bytes, made_by_attnviz, layers, heads (of each layer), d_model,
-/// parameters, positions, vocabulary, weight_sets, capture; and where attnviz made it provenance.
+/// parameters, positions, vocabulary, weight_sets, capture; and where attnviz made it provenance,
+/// and which heads were pruned, masked and reset where some were.
 /// What the model does not show is null.
 [[nodiscard]] std::string to_json(const ModelInfo& info, const std::filesystem::path& path);
 

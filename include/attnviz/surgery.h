@@ -17,6 +17,13 @@
 //     save_gpt(prune_heads(gpt, {{0, 3}, {2, 1}}), "smaller.pt");
 namespace attnviz {
 
+/// What to do where all layers share one set of weights, so that a head exists once for all.
+enum class SharedLayers {
+  refuse,    ///< throw UsageError, which says what else would change
+  together,  ///< change the head in all layers
+  untie,     ///< give each layer its own copy of the weights first
+};
+
 /// The same weights in other layers: where layers share their weights, each head of `heads` in all
 /// layers, else `heads`; in the order of layers and heads, none twice.
 [[nodiscard]] std::vector<HeadId> with_twins(const GptConfig& config,

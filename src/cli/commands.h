@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "attnviz/model.h"
+#include "attnviz/surgery.h"
 
 namespace attnviz::cli {
 
@@ -30,6 +31,8 @@ std::function<int()> set_up_heads(CLI::App& app);
 std::function<int()> set_up_info(CLI::App& app);
 std::function<int()> set_up_import(CLI::App& app);
 std::function<int()> set_up_train(CLI::App& app);
+std::function<int()> set_up_prune(CLI::App& app);
+std::function<int()> set_up_reset(CLI::App& app);
 
 /// The first is what runs when no subcommand is named.
 inline const std::vector<Command>& commands() {
@@ -39,12 +42,27 @@ inline const std::vector<Command>& commands() {
       {"info", "say what a model is", set_up_info},
       {"import", "make a model of a checkpoint (.pth, .safetensors)", set_up_import},
       {"train", "train a small GPT from nothing on text files", set_up_train},
+      {"prune", "take heads out of a model, as many as its loss allows", set_up_prune},
+      {"reset", "give heads new weights, to be trained anew", set_up_reset},
   };
   return table;
 }
 
 /// Refuses "", which a script gives when a variable of its own is not set.
 CLI::Validator not_empty();
+
+/// MODEL, and -o OUT.pt.
+CLI::Option* add_model(CLI::App& app, std::filesystem::path& model);
+CLI::Option* add_out(CLI::App& app, std::filesystem::path& out);
+
+/// --heads L0H3,L2H1
+CLI::Option* add_heads(CLI::App& app, std::vector<HeadId>& heads, const std::string& help);
+
+/// --shared-layers and --untie-layers.
+void add_shared_layers(CLI::App& app, SharedLayers& shared_layers);
+
+/// `1 head`, `3 heads`.
+std::string counted(std::int64_t n, const std::string& noun);
 
 /// --vocab, --capture and --device.
 void add_capture_options(CLI::App& app, ModelOptions& options, std::filesystem::path& vocabulary);

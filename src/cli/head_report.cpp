@@ -5,14 +5,11 @@
 #include <iostream>
 
 #include "attnviz/error.h"
+#include "commands.h"
 #include "terminal.h"
 
 namespace attnviz::cli {
 namespace {
-
-std::string counted(std::int64_t n, const std::string& noun) {
-  return std::to_string(n) + " " + noun + (n == 1 ? "" : "s");
-}
 
 std::string heading(const Survey& survey) {
   const HeadReport& report = survey.report;

@@ -52,6 +52,12 @@ void print(const ModelInfo& info, const std::filesystem::path& path) {
   line("weights", weights(info));
   line("attention", "captured by " + to_string(info.capture));
   if (!info.record) return;
+  const auto surgery = [](const char* name, const std::vector<HeadId>& changed) {
+    if (!changed.empty()) line(name, to_string(changed));
+  };
+  surgery("pruned", info.record->pruned);
+  surgery("masked", info.record->masked);
+  surgery("reset", info.record->reset);
   std::printf("provenance\n");
   for (const auto& [name, value] : info.record->provenance) {
     std::printf("  %s: %s\n", name.c_str(), value.c_str());
@@ -73,9 +79,7 @@ int run(const InfoArguments& arguments) {
 
 std::function<int()> set_up_info(CLI::App& app) {
   auto arguments = std::make_shared<InfoArguments>();
-  app.add_option("MODEL", arguments->model, "TorchScript GPT (default: the built-in one)")
-      ->check(not_empty())
-      ->option_text(" ");
+  add_model(app, arguments->model);
   app.add_flag("--json", arguments->json, "print one JSON object instead");
   add_verbosity(app);
   app.footer(R"(Examples:

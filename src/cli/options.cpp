@@ -14,6 +14,46 @@ CLI::Validator not_empty() {
           ""};
 }
 
+CLI::Option* add_model(CLI::App& app, std::filesystem::path& model) {
+  return app.add_option("MODEL", model, "TorchScript GPT (default: the built-in one)")
+      ->check(not_empty())
+      ->option_text(" ");
+}
+
+CLI::Option* add_out(CLI::App& app, std::filesystem::path& out) {
+  return app.add_option("-o,--out", out, "the model to write")
+      ->check(not_empty())
+      ->option_text("OUT.pt");
+}
+
+CLI::Option* add_heads(CLI::App& app, std::vector<HeadId>& heads, const std::string& help) {
+  return app
+      .add_option_function<std::vector<std::string>>(
+          "--heads",
+          [&heads](const std::vector<std::string>& names) {
+            for (const std::string& name : names) heads.push_back(head_named(name));
+          },
+          help)
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->option_text("L0H3,L2H1,...");
+}
+
+void add_shared_layers(CLI::App& app, SharedLayers& shared_layers) {
+  auto* together = app.add_flag_callback(
+      "--shared-layers", [&] { shared_layers = SharedLayers::together; },
+      "where layers share their weights: change the head in all of them");
+  auto* untie = app.add_flag_callback(
+      "--untie-layers", [&] { shared_layers = SharedLayers::untie; },
+      "where they do: give each layer its own copy first, outputs equal");
+  together->option_text(" ");
+  untie->excludes(together)->option_text(" ");
+}
+
+std::string counted(std::int64_t n, const std::string& noun) {
+  return std::to_string(n) + " " + noun + (n == 1 ? "" : "s");
+}
+
 void add_capture_options(CLI::App& app, ModelOptions& options, std::filesystem::path& vocabulary) {
   static const std::map<std::string, CaptureMode> kModes = {{"auto", CaptureMode::automatic},
                                                             {"graph", CaptureMode::graph},

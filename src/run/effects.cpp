@@ -97,4 +97,18 @@ std::vector<Statistic> Effects::of_sets(const std::vector<std::vector<HeadId>>& 
   return result;
 }
 
+std::vector<HeadMeasures> Effects::measures(const std::vector<Statistic>& of_heads,
+                                            ImportanceKind kind) const {
+  std::vector<HeadMeasures> measures(of_heads.size());
+  for (std::size_t head = 0; head < measures.size(); ++head) {
+    const Statistic& effect = of_heads[head];
+    measures[head].output_ratio = output_ratios_[head];
+    measures[head].n_texts = effect.n_texts;
+    if (kind == ImportanceKind::gradient) continue;  // a slope, no change of loss
+    measures[head].loss_change = effect.mean;
+    if (effect.ci) measures[head].loss_change_upper = effect.ci->high;
+  }
+  return measures;
+}
+
 }  // namespace attnviz

@@ -22,14 +22,16 @@ class Effects {
   [[nodiscard]] std::vector<Statistic> of_sets(const std::vector<std::vector<HeadId>>& sets,
                                                ImportanceKind kind);
 
+  /// What labels are told of each head. of_heads: of_sets of each alone, in their order.
+  [[nodiscard]] std::vector<HeadMeasures> measures(const std::vector<Statistic>& of_heads,
+                                                   ImportanceKind kind) const;
+
   [[nodiscard]] std::vector<HeadId> heads() const {
     return all_heads(model_.n_heads(), model_.kept_heads());
   }
   [[nodiscard]] GatedModel& model() { return model_; }
   /// Per layer [heads, d_head]: each head's mean output over texts and positions.
   [[nodiscard]] const std::vector<at::Tensor>& means() const { return means_; }
-  /// One a head: the mean norm of its output over that of its layer's heads.
-  [[nodiscard]] const std::vector<double>& output_ratios() const { return output_ratios_; }
   /// Mean over texts, nats per token.
   [[nodiscard]] double loss() const { return loss_; }
 
@@ -41,7 +43,7 @@ class Effects {
   std::function<void(const Visit&)> for_each_text_;
   HeadGates open_;
   std::vector<at::Tensor> means_;
-  std::vector<double> output_ratios_;
+  std::vector<double> output_ratios_;  // one a head: mean norm of its output over its layer's mean
   double loss_ = 0;
 };
 

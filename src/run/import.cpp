@@ -65,6 +65,12 @@ std::string to_json(const ModelInfo& info, const std::filesystem::path& path) {
                {"weight_sets", or_null(info.n_weight_sets)},
                {"capture", to_string(info.capture)}};
   if (info.record) {
+    const auto list = [&json](const char* name, const std::vector<HeadId>& heads) {
+      for (const HeadId head : heads) json[name].push_back(to_string(head));
+    };
+    list("pruned", info.record->pruned);
+    list("masked", info.record->masked);
+    list("reset", info.record->reset);
     for (const auto& [name, value] : info.record->provenance) json["provenance"][name] = value;
   }
   return json.dump(2, ' ', false, Json::error_handler_t::replace);

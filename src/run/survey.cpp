@@ -187,16 +187,7 @@ class Surveyor {
     importance.effects = effects_->of_sets(sets, kind);
     importance.of_all_layers.assign(importance.effects.begin() + n_heads, importance.effects.end());
     importance.effects.resize(std::size_t(n_heads));
-    std::vector<HeadMeasures> measures(importance.effects.size());
-    for (std::size_t head = 0; head < measures.size(); ++head) {
-      const Statistic& effect = importance.effects[head];
-      measures[head].output_ratio = effects_->output_ratios()[head];
-      measures[head].n_texts = effect.n_texts;
-      if (kind == ImportanceKind::gradient) continue;  // a slope, no change of loss
-      measures[head].loss_change = effect.mean;
-      if (effect.ci) measures[head].loss_change_upper = effect.ci->high;
-    }
-    return measures;
+    return effects_->measures(importance.effects, kind);
   }
 
   [[nodiscard]] std::vector<std::vector<HeadId>> single_heads() const {

@@ -6,6 +6,7 @@
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "attnviz/run.h"
+#include "run/split.h"
 
 namespace attnviz {
 namespace {
@@ -63,29 +64,6 @@ std::optional<BestHead> measure_induction(torch::jit::Module& gpt, std::int64_t 
     for (std::size_t l = 0; l < layers.size(); ++l) add(sums, l, induction_score(layers[l], ids));
   }
   return best(sums, kProbes);
-}
-
-struct Split {
-  std::vector<TokenIds> train, held_out;
-};
-
-Split read_texts(const TrainRunOptions& options, const Tokenizer& tokenizer) {
-  Split split;
-  std::size_t n_held_out = 0;
-  for (const auto& path : options.texts) {
-    const TokenIds ids = tokenizer.encode(read_file(path));
-    const auto cut = ids.begin() + std::int64_t(double(ids.size()) * (1 - options.held_out));
-    split.train.emplace_back(ids.begin(), cut);
-    split.held_out.emplace_back(cut, ids.end());
-    n_held_out = std::max(n_held_out, split.held_out.back().size());
-    if (cut - ids.begin() <= options.train.context + 1) {
-      throw UsageError(path.string() + " has " + std::to_string(cut - ids.begin()) +
-                       " tokens to train on, no more than one window of " +
-                       std::to_string(options.train.context + 1) + "; use a smaller --context");
-    }
-  }
-  if (n_held_out < 2) throw UsageError("the texts are too short to hold some of them out");
-  return split;
 }
 
 GptConfig config_of(const TrainRunOptions& options, const Tokenizer& tokenizer) {
@@ -157,7 +135,8 @@ TrainMeasure run_training(const TrainRunOptions& options,
   check_writable(options.out);
   const Tokenizer tokenizer(options.vocabulary.empty() ? built_in_vocabulary()
                                                        : options.vocabulary);
-  const Split split = read_texts(options, tokenizer);
+  const Split split =
+      read_split(options.texts, options.held_out, options.train.context + 1, tokenizer);
   const GptConfig config = config_of(options, tokenizer);
   torch::jit::Module gpt =
       options.from.empty() ? build_gpt(config, options.train.seed) : *load_gpt(options.from).module;
@@ -172,7 +151,7 @@ TrainMeasure run_training(const TrainRunOptions& options,
     measure.step = step;
     on_measure(measure);
   };
-  train(gpt, split.train, how, [&](const TrainProgress& progress) {
+  train(gpt, split.used, how, [&](const TrainProgress& progress) {
     const bool goes_on = on_step(progress);
     const bool is_last = !goes_on || progress.step == progress.steps;
     if (is_last || progress.step % options.measure_every == 0) measure_and_save(progress.step);

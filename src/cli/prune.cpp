@@ -1,0 +1,191 @@
+#include "attnviz/pruning.h"
+
+#include <spdlog/spdlog.h>
+
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+
+#include "attnviz/error.h"
+#include "commands.h"
+#include "terminal.h"
+
+namespace attnviz::cli {
+namespace {
+
+constexpr char kExamples[] = R"(Examples:
+  attnviz prune gpt.pt --heads L0H3,L2H1 -o smaller.pt
+  attnviz prune gpt.pt --fraction 0.25 --text books/*.txt -o smaller.pt
+  attnviz prune gpt.pt --flagged --dry-run
+  attnviz prune foreign.pt --heads L1H0 --mask -o masked.pt
+Heads go one by one, the least important first, and the held-out loss is measured
+each time; before it passes the limit, pruning stops. What is measured, and how
+weights are cut: docs/surgery.md.
+Exit status: 0 done, 1 failed, or --heads not all gone, 2 wrong usage.)";
+
+const std::map<std::string, PruneOrder> kOrders = {{"importance", PruneOrder::importance},
+                                                   {"entropy", PruneOrder::entropy},
+                                                   {"random", PruneOrder::random}};
+
+/// `2%` more perplexity, `0.02` nats more loss, or `none`.
+std::optional<double> limit_of(const std::string& text) {
+  if (text == "none") return std::nullopt;
+  const bool is_percent = !text.empty() && text.back() == '%';
+  const char* end = text.data() + text.size() - (is_percent ? 1 : 0);
+  double value = 0;
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || rest != end || !(value >= 0) || !std::isfinite(value)) {
+    throw UsageError(
+        "--max-loss-increase takes nats such as 0.02, a percentage of perplexity "
+        "such as 2%, or none; not " +
+        text);
+  }
+  return is_percent ? std::log1p(value / 100) : value;
+}
+
+std::string change(double nats) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%+.1f %%", 100 * std::expm1(nats));
+  return text;
+}
+
+void print_step(const PruneStep& step, double before) {
+  char effect[32] = "";
+  if (step.effect) std::snprintf(effect, sizeof effect, "%+.4f", *step.effect);
+  std::printf("%-22s %8s %13.4f %11.2f %9s\n",
+              (step.heads.empty() ? "(none)" : to_string(step.heads[0])).c_str(), effect,
+              step.held_out_loss, std::exp(step.held_out_loss),
+              change(step.held_out_loss - before).c_str());
+}
+
+void print_steps(const PruneResult& result) {
+  std::printf("%-22s %8s %13s %11s %9s\n", "without", "effect", "held-out loss", "perplexity",
+              "change");
+  print_step({{}, std::nullopt, result.loss_before}, result.loss_before);
+  for (const PruneStep& step : result.steps) print_step(step, result.loss_before);
+}
+
+std::string summary(const PruneOptions& options, const PruneResult& result) {
+  const char* verb = options.mask ? "masked" : "pruned";
+  char loss[160];
+  std::snprintf(
+      loss, sizeof loss, "held-out loss %.4f -> %.4f nats per token, perplexity %.2f -> %.2f (%s)",
+      result.loss_before, result.loss_after(), std::exp(result.loss_before),
+      std::exp(result.loss_after()), change(result.loss_after() - result.loss_before).c_str());
+  return std::string(options.dry_run ? "would be " : "") + verb + ": " +
+         std::to_string(result.heads.size()) + " of " + counted(result.n_model_heads, "head") +
+         ", " + to_string(result.heads) + "; " + loss;
+}
+
+void print_rest(const PruneOptions& options, const PruneResult& result) {
+  const std::size_t width = output_width();
+  std::cout << '\n' << wrapped(summary(options, result), width, 2) << '\n';
+  if (result.refused) {
+    const double increase = result.refused->held_out_loss - result.loss_before;
+    std::cout << wrapped("stopped there: without " + to_string(result.refused->heads) +
+                             " too the perplexity would change by " + change(increase) +
+                             " (--max-loss-increase)",
+                         width, 2)
+              << '\n';
+  }
+  if (result.parameters_after > 0) {
+    std::cout << "parameters " << result.parameters_before << " -> " << result.parameters_after
+              << '\n';
+  }
+  if (!options.dry_run) {
+    std::cout << "bytes " << result.bytes_before << " -> " << result.bytes_after << '\n'
+              << options.out.string() << '\n';
+  }
+}
+
+int run(PruneOptions options) {
+  StatusLine line(StatusLine::First::later);
+  options.on_progress = [&](std::string_view stage, std::size_t done, std::size_t all) {
+    if (line.is_due()) line.show(fmt::format("{}: {} of {}", stage, done, all));
+  };
+  const PruneResult result = run_prune(options);
+  line.clear();
+  std::cout << wrapped("decided on " + counted(result.n_decided_on, "token") + ", measured on " +
+                           counted(result.n_held_out, "held-out token") + ", " +
+                           counted(result.n_candidates, "candidate"),
+                       output_width())
+            << "\n\n"
+            << std::flush;
+  print_steps(result);
+  std::fflush(stdout);
+  print_rest(options, result);
+  for (const std::string& note : result.notes) spdlog::warn("{}", note);
+  if (result.is_complete) return kDone;
+  spdlog::warn("not all of --heads are gone; --max-loss-increase none takes them out all the same");
+  return kFailed;
+}
+
+void add_choice(CLI::App& app, PruneOptions& options) {
+  add_heads(app, options.heads, "these heads")->group("Which heads");
+  app.add_option("--fraction", options.fraction, "at most this share of the model's heads")
+      ->option_text("X")
+      ->group("Which heads");
+  app.add_flag("--flagged", options.flagged,
+               "those with a flag that is more than information (attnviz heads --only flagged)")
+      ->group("Which heads");
+  app.add_option_function<std::string>(
+         "--by", [&](const std::string& name) { options.order = kOrders.at(name); },
+         "which goes first: importance (least effect on the loss, measured again as others go), "
+         "entropy (most diffuse), random")
+      ->check(CLI::IsMember(names_of(kOrders)).description(""))
+      ->option_text("ORDER [importance]")
+      ->group("Which heads");
+  app.add_option_function<std::string>(
+         "--max-loss-increase",
+         [&](const std::string& text) { options.max_loss_increase = limit_of(text); },
+         "what all of it may cost held out: perplexity (2%), nats (0.02), or none")
+      ->option_text("X [2%]")
+      ->group("Which heads");
+  app.add_option("--seed", options.seed, "of --by random")
+      ->option_text("N [0]")
+      ->group("Which heads");
+}
+
+void add_texts(CLI::App& app, PruneOptions& options) {
+  const auto number = [&](const char* name, std::int64_t& value, const char* help) {
+    app.add_option(name, value, help)
+        ->check(CLI::PositiveNumber.description(""))
+        ->option_text("N [" + std::to_string(value) + "]")
+        ->group("Texts");
+  };
+  app.add_option("--text", options.texts,
+                 "text files to decide on, the end of each held out; none: built-in texts")
+      ->check(not_empty())
+      ->option_text("F...")
+      ->group("Texts");
+  app.add_option("--held-out", options.held_out, "share of each file that is only measured on")
+      ->option_text("X [0.05]")
+      ->group("Texts");
+  number("--context", options.context, "tokens in a window");
+  number("--windows", options.n_windows, "windows to decide on, and to measure on");
+}
+
+}  // namespace
+
+std::function<int()> set_up_prune(CLI::App& app) {
+  auto options = std::make_shared<PruneOptions>();
+  add_model(app, options->model);
+  add_out(app, options->out);
+  auto* dry_run = app.add_flag("--dry-run", options->dry_run, "decide and measure, write nothing");
+  dry_run->option_text(" ");
+  app.add_flag("--mask", options->mask,
+               "silence the heads instead of cutting them; for any TorchScript")
+      ->option_text(" ");
+  app.add_flag("--fold-mean", options->fold_mean, "put the heads' mean output in their place")
+      ->option_text(" ");
+  add_shared_layers(app, options->shared_layers);
+  add_choice(app, *options);
+  add_texts(app, *options);
+  add_capture_options(app, options->capture, options->vocabulary);
+  add_verbosity(app);
+  app.footer(kExamples);
+  return [options] { return run(*options); };
+}
+
+}  // namespace attnviz::cli
