@@ -265,6 +265,9 @@ class HeadStatistics {
 /// thresholds or measures were changed.
 void label_heads(HeadReport& report);
 
+/// Has a flag that is more than information.
+[[nodiscard]] bool is_flagged(const HeadFindings& head);
+
 /// One plain sentence: what was seen, the value, its chance level and control, on how many texts,
 /// and by which evidence.
 [[nodiscard]] std::string sentence(const HeadFindings& head, const HeadLabel& label);
