@@ -65,7 +65,7 @@ class Variation {
   Variation& operator=(Variation&&) noexcept;
 
   /// False: the text has fewer than n_rows tokens and is left out.
-  /// Throws ShapeError where layers or heads differ from the texts before.
+  /// Throws ShapeError where no head is left or layers or heads differ from the texts before.
   bool add_to_mean(const AttentionPatterns& patterns);
   /// Likewise, after the last add_to_mean. Throws UsageError before the first.
   bool add_deviation(const AttentionPatterns& patterns);

@@ -32,7 +32,8 @@ enum class ColourScale {
 struct FigureOptions {
   int dpi = 150;
   ColourScale scale = ColourScale::automatic;
-  /// Draw only these, by number and in this order; empty means all.
+  /// Draw only these, by number and in this order; empty means all. Heads keep their numbers when
+  /// others are pruned.
   std::vector<int> layers = {};
   std::vector<int> heads = {};
 };
@@ -108,7 +109,8 @@ struct Image {
 };
 
 /// layers × heads panels, viridis; `text` is quoted in the title. 20 × 15 inches for 6 layers of 8
-/// heads; other numbers keep the panels square, and from three heads on the width.
+/// heads; other numbers keep the panels square, and from three heads on the width. A column a
+/// head's number; where a layer lacks the head, its place is empty.
 /// labels: one per position. All three throw FigureError for numbers of layers or heads that do
 /// not exist, for a dpi outside 40 to 1200, for a picture of more than 400 million pixels and where
 /// no font is installed, and ShapeError where labels and positions differ in number or patterns are
@@ -116,13 +118,15 @@ struct Image {
 [[nodiscard]] Drawing layout_grid(const AttentionPatterns& patterns, std::span<const Label> labels,
                                   const std::string& text, const FigureOptions& options = {});
 
-/// One panel a layer, the mean over its heads, YlOrRd. 15 × 10 inches for 6 layers.
+/// One panel a layer, the mean over its heads, YlOrRd; an empty one where no heads are left.
+/// 15 × 10 inches for 6 layers.
 [[nodiscard]] Drawing layout_layer_averages(const AttentionPatterns& patterns,
                                             std::span<const Label> labels, const std::string& text,
                                             const FigureOptions& options = {});
 
 /// The last (chosen) layer, the mean over its (chosen) heads, Blues, with its numbers in the cells
-/// where they fit. Always 12 × 8 inches.
+/// where they fit. Always 12 × 8 inches. Where nothing was chosen and the last layer has no heads
+/// left, the picture says that. Throws FigureError also where the layer has none of the chosen.
 [[nodiscard]] Drawing layout_last_layer(const AttentionPatterns& patterns,
                                         std::span<const Label> labels, const std::string& text,
                                         const FigureOptions& options = {});

@@ -234,7 +234,7 @@ struct StatisticsOptions {
 };
 
 /// Collects scores over texts, in any order: the report is the same, bit for bit. Memory does
-/// not grow with the number of texts.
+/// not grow with the number of texts. Heads are called by their numbers in AttentionPatterns::kept.
 class HeadStatistics {
  public:
   explicit HeadStatistics(StatisticsOptions options = {});
@@ -243,7 +243,8 @@ class HeadStatistics {
   HeadStatistics& operator=(HeadStatistics&&) noexcept;
 
   /// One text. A text of one token counts, and has no scores.
-  /// Throws ShapeError: not causal, other layers or heads than before, not one id per position.
+  /// Throws ShapeError: not causal, no head left, other layers or heads than before, not one id per
+  /// position.
   void add_text(const AttentionPatterns& patterns, std::span<const TokenId> ids);
 
   /// One sequence of the repeated-token probe and its control. Throws ShapeError.
@@ -264,6 +265,9 @@ class HeadStatistics {
 /// Fills in labels and flags from all the other findings. report() has done so; again, after
 /// thresholds or measures were changed.
 void label_heads(HeadReport& report);
+
+/// Has a flag that is more than information.
+[[nodiscard]] bool is_flagged(const HeadFindings& head);
 
 /// One plain sentence: what was seen, the value, its chance level and control, on how many texts,
 /// and by which evidence.

@@ -111,8 +111,9 @@ struct HeadRelations {
 class RelationStatistics {
  public:
   /// patterns: [head, query, key] per layer, of the model on item.ids.
-  /// Throws ShapeError: not causal, another number of positions than the item has tokens, other
-  /// layers or heads than before. UsageError: the item's words are not as RelationItem says.
+  /// Throws ShapeError: not causal, another number of positions than the item has tokens, no head
+  /// left, other layers or heads than before. UsageError: the item's words are not as RelationItem
+  /// says.
   void add(const AttentionPatterns& patterns, const RelationItem& item);
 
   /// One a head, layer by layer; empty before the first item. A finding passes where n >= 50, lower
@@ -130,7 +131,7 @@ class RelationStatistics {
   };
   [[nodiscard]] RelationFinding finding(std::size_t relation, std::size_t head) const;
 
-  std::vector<std::int64_t> n_heads_;  // per layer
+  KeptHeads heads_;
   std::array<Counts, kRelations> counts_;
 };
 
@@ -191,7 +192,7 @@ class SimilarityStatistics {
   ~SimilarityStatistics();
 
   /// False: the text has fewer than n_rows tokens and is left out.
-  /// Throws ShapeError: not causal, layers or heads differ from the texts before.
+  /// Throws ShapeError: not causal, no head left, layers or heads differ from the texts before.
   bool add_to_mean(const AttentionPatterns& patterns);
   /// Likewise, after the last add_to_mean. ids: one per position.
   /// Throws UsageError before the first add_to_mean; ShapeError also where there are not as many

@@ -58,7 +58,8 @@ Divergences divergences(const at::Tensor& heads) {
   Divergences result{square(at::kDouble), square(at::kDouble), square(at::kBool)};
   // As many heads at once as stay in the cache.
   constexpr std::int64_t kBlock = 1 << 18;
-  const std::int64_t at_once = std::clamp<std::int64_t>(kBlock / (n_heads * n * n), 1, n_heads);
+  const std::int64_t at_once =
+      std::max<std::int64_t>(kBlock / std::max<std::int64_t>(n_heads * n * n, 1), 1);
   for (std::int64_t i = 0; i < n_heads; i += at_once) {
     const std::int64_t here = std::min(at_once, n_heads - i);
     put(result.bits, i, divergence_to_later(rows, entropy, i, here).mean(-1));

@@ -104,4 +104,9 @@ std::vector<HeadFlag> flags_of(const HeadFindings& head, const HeadReport& repor
   return flags;
 }
 
+bool is_flagged(const HeadFindings& head) {
+  return std::any_of(head.flags.begin(), head.flags.end(),
+                     [](const HeadFlag& flag) { return flag.level != FlagLevel::info; });
+}
+
 }  // namespace attnviz

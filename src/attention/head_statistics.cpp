@@ -1,13 +1,13 @@
 #include "attnviz/error.h"
 #include "attnviz/heads.h"
 #include "collection.h"
-#include "mean_pattern.h"
+#include "kept_heads.h"
 
 namespace attnviz {
 
 struct HeadStatistics::State {
   StatisticsOptions options;
-  std::vector<std::int64_t> n_heads;  // per layer
+  KeptHeads heads;
   Collection texts, short_texts;
   std::vector<std::array<Samples, kScores>> probes;  // per head
   std::int64_t n_probes = 0;
@@ -18,17 +18,13 @@ struct HeadStatistics::State {
       throw ShapeError("this attention looks ahead; the scores of heads are for causal attention");
     }
     if (patterns.layers.empty()) throw ShapeError("there is no attention: no layer was captured");
-    n_heads = heads_per_layer(patterns, n_heads);
+    heads = same_heads(patterns, heads);
   }
 
   std::vector<HeadFindings> unscored_heads() const {
-    std::vector<HeadFindings> heads;
-    for (std::size_t layer = 0; layer < n_heads.size(); ++layer) {
-      for (std::int64_t head = 0; head < n_heads[layer]; ++head) {
-        heads.emplace_back().id = {static_cast<int>(layer), static_cast<int>(head)};
-      }
-    }
-    return heads;
+    std::vector<HeadFindings> unscored;
+    for (const HeadId id : ids_of(heads)) unscored.emplace_back().id = id;
+    return unscored;
   }
 };
 
@@ -90,7 +86,7 @@ HeadReport HeadStatistics::report(const Thresholds& thresholds,
                        std::to_string(report.heads.size()));
     }
   }
-  report.n_layers = static_cast<std::int64_t>(state.n_heads.size());
+  report.n_layers = static_cast<std::int64_t>(state.heads.size());
   report.n_texts = texts.n_texts;
   report.n_short_texts = state.short_texts.n_texts;
   report.n_probes = state.n_probes;

@@ -113,7 +113,7 @@ LayerScores score_layer(const at::Tensor& layer, std::span<const TokenId> ids,
   check(layer, ids, options);
   LayerScores scores;
   for (HeadValues& score : scores.scores) score.values.resize(layer.size(0));
-  if (layer.size(1) < 2 || layer.size(0) == 0) return scores;
+  if (layer.size(1) < 2) return scores;
   for (const ScoreInfo& info : score_table()) {
     scores[info.score].chance = chance_level(info.score, layer.size(1), options);
   }

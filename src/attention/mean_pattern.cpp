@@ -3,21 +3,12 @@
 #include <ATen/ATen.h>
 
 #include "attnviz/error.h"
+#include "kept_heads.h"
 
 namespace attnviz {
 
-std::vector<std::int64_t> heads_per_layer(const AttentionPatterns& patterns,
-                                          const std::vector<std::int64_t>& before) {
-  std::vector<std::int64_t> n_heads;
-  for (const at::Tensor& layer : patterns.layers) n_heads.push_back(layer.size(0));
-  if (!before.empty() && n_heads != before) {
-    throw ShapeError("the texts come from models with different layers or heads");
-  }
-  return n_heads;
-}
-
 at::Tensor MeanPattern::rows_of(const AttentionPatterns& patterns) const {
-  (void)heads_per_layer(patterns, n_heads_);
+  (void)same_heads(patterns, heads_);
   std::vector<at::Tensor> layers;
   for (const at::Tensor& layer : patterns.layers) {
     layers.push_back(layer.narrow(1, 0, n_rows_).narrow(2, 0, n_rows_));
@@ -29,7 +20,7 @@ bool MeanPattern::add(const AttentionPatterns& patterns) {
   if (!is_long_enough(patterns)) return false;
   const at::Tensor rows = to_fixed(rows_of(patterns));
   if (n_texts_ == 0) {
-    n_heads_ = heads_per_layer(patterns, {});
+    heads_ = kept_heads(patterns);
     sums_ = at::zeros_like(rows);
     of_texts_.resize(static_cast<std::size_t>(rows.size(0)));
   }

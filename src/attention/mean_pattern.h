@@ -8,11 +8,6 @@
 
 namespace attnviz {
 
-/// The number of heads of each layer. before: the same of the patterns before, or empty.
-/// Throws ShapeError: other layers or heads than before.
-std::vector<std::int64_t> heads_per_layer(const AttentionPatterns& patterns,
-                                          const std::vector<std::int64_t>& before);
-
 /// The mean over texts of their first rows, and one number a head and text of how a text deviates
 /// from it. Texts are shown twice, since the mean has to be known first.
 class MeanPattern {
@@ -26,7 +21,7 @@ class MeanPattern {
   }
 
   /// [head, q, k] float64: the first n_rows of all heads, layer by layer. Throws ShapeError where
-  /// layers or heads differ from the texts before.
+  /// no head is left or layers or heads differ from the texts before.
   [[nodiscard]] at::Tensor rows_of(const AttentionPatterns& patterns) const;
 
   /// First pass. False: the text has fewer than n_rows tokens and is left out.
@@ -44,8 +39,8 @@ class MeanPattern {
 
  private:
   std::int64_t n_rows_;
-  std::vector<std::int64_t> n_heads_;  // per layer
-  at::Tensor sums_;                    // [head, q, k] int64, fixed point
+  KeptHeads heads_;
+  at::Tensor sums_;  // [head, q, k] int64, fixed point
   std::int64_t n_texts_ = 0;
   std::vector<Samples> of_texts_;  // per head
 };

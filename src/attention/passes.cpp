@@ -66,7 +66,7 @@ at::Tensor heads_of(const at::Tensor& pattern) {
   }
   const auto dtype = pattern.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const std::int64_t n = pattern.size(-1);
-  return pattern.detach().to(at::kCPU, dtype).contiguous().view({-1, n, n});
+  return pattern.detach().to(at::kCPU, dtype).contiguous().view({pattern.numel() / (n * n), n, n});
 }
 
 at::Tensor offset_sums(const at::Tensor& heads) {

@@ -4,24 +4,28 @@
 
 #include "attnviz/attention.h"
 #include "attnviz/error.h"
+#include "kept_heads.h"
 
 namespace attnviz {
 namespace {
+
+constexpr double kTolerance = 1e-4;  // of a row's sum
 
 std::string name_of(std::size_t layer) {
   return "attention of layer " + std::to_string(layer);
 }
 
-void check_layer(const at::Tensor& pattern, std::size_t layer, double tolerance) {
-  if (pattern.dim() != 3 || pattern.size(1) != pattern.size(2) || pattern.numel() == 0) {
+void check_layer(const at::Tensor& pattern, std::size_t layer) {
+  if (pattern.dim() != 3 || pattern.size(1) != pattern.size(2) || pattern.size(1) == 0) {
     throw ShapeError(name_of(layer) + " has the shape " + c10::str(pattern.sizes()) +
                      ", not [heads, T, T]");
   }
+  if (pattern.size(0) == 0) return;  // all its heads were pruned
   if (!pattern.isfinite().all().item<bool>()) {
     throw ShapeError(name_of(layer) + " holds values that are not finite");
   }
   const auto error = (pattern.sum(-1) - 1).abs().max().item<double>();
-  if (error > tolerance) {
+  if (error > kTolerance) {
     throw ShapeError("rows of the " + name_of(layer) + " do not sum to 1: they are off by up to " +
                      std::to_string(error));
   }
@@ -29,19 +33,20 @@ void check_layer(const at::Tensor& pattern, std::size_t layer, double tolerance)
 
 }  // namespace
 
-AttentionPatterns check_patterns(std::vector<at::Tensor> layers, double tolerance) {
+AttentionPatterns check_patterns(std::vector<at::Tensor> layers, const KeptHeads& kept) {
   if (layers.empty()) throw ShapeError("there is no attention: no layer was captured");
-  AttentionPatterns patterns{std::move(layers)};
+  AttentionPatterns patterns{std::move(layers), true, kept};
   for (std::size_t layer = 0; layer < patterns.layers.size(); ++layer) {
     at::Tensor& pattern = patterns.layers[layer];
     pattern = pattern.detach().to(at::kCPU, at::kFloat).contiguous();
-    check_layer(pattern, layer, tolerance);
+    check_layer(pattern, layer);
     if (pattern.size(1) != patterns.n_positions()) {
       throw ShapeError(name_of(layer) + " has " + std::to_string(pattern.size(1)) +
                        " positions, that of layer 0 has " + std::to_string(patterns.n_positions()));
     }
-    if (pattern.triu(1).max().item<double>() > 1e-6) patterns.causal = false;
+    if (pattern.triu(1).gt(1e-6).any().item<bool>()) patterns.causal = false;
   }
+  (void)kept_heads(patterns);  // throws where they are others
   return patterns;
 }
 

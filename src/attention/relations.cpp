@@ -3,11 +3,10 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "attnviz/error.h"
 #include "causal.h"
-#include "mean_pattern.h"
+#include "kept_heads.h"
 #include "relation_baseline.h"
 #include "wording.h"
 
@@ -49,15 +48,15 @@ double share(std::int64_t part, std::int64_t n) {
 void RelationStatistics::add(const AttentionPatterns& patterns, const RelationItem& item) {
   check_item(item);
   require_causal(patterns);
-  const std::vector<std::int64_t> n_heads = heads_per_layer(patterns, n_heads_);
+  KeptHeads heads = same_heads(patterns, heads_);
   const auto n_tokens = static_cast<std::int64_t>(item.ids.size());
   if (patterns.n_positions() != n_tokens) {
     throw ShapeError("a pattern of " + std::to_string(patterns.n_positions()) +
                      " positions is not that of an item of " + counted(n_tokens, "token"));
   }
-  n_heads_ = n_heads;
+  heads_ = std::move(heads);
   Counts& counts = counts_[static_cast<std::size_t>(item.relation)];
-  counts.hits.resize(std::accumulate(n_heads.begin(), n_heads.end(), std::size_t{0}));
+  counts.hits.resize(ids_of(heads_).size());
   ++counts.n;
   for (const FixedHead& head : fixed_heads_on_target(item)) ++counts.fixed[head];
   std::size_t place = 0;
@@ -90,16 +89,14 @@ RelationFinding RelationStatistics::finding(std::size_t relation, std::size_t he
 std::vector<HeadRelations> RelationStatistics::findings() const {
   std::vector<HeadRelations> heads;
   std::vector<double> p_values;
-  for (std::size_t layer = 0; layer < n_heads_.size(); ++layer) {
-    for (std::int64_t head = 0; head < n_heads_[layer]; ++head) {
-      HeadRelations of_head{{static_cast<int>(layer), static_cast<int>(head)}, {}};
-      for (std::size_t relation = 0; relation < kRelations; ++relation) {
-        if (counts_[relation].n == 0) continue;
-        of_head.relations.push_back(finding(relation, heads.size()));
-        p_values.push_back(of_head.relations.back().p_value);
-      }
-      heads.push_back(std::move(of_head));
+  for (const HeadId id : ids_of(heads_)) {
+    HeadRelations of_head{id, {}};
+    for (std::size_t relation = 0; relation < kRelations; ++relation) {
+      if (counts_[relation].n == 0) continue;
+      of_head.relations.push_back(finding(relation, heads.size()));
+      p_values.push_back(of_head.relations.back().p_value);
     }
+    heads.push_back(std::move(of_head));
   }
   const std::vector<bool> rejected = benjamini_hochberg(p_values);
   std::size_t place = 0;

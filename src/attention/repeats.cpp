@@ -66,7 +66,7 @@ Targets targets_of(std::span<const TokenId> ids, std::int64_t offset, bool own) 
 }
 
 at::Tensor mass_on(const at::Tensor& heads, const Targets& targets) {
-  return heads.view({heads.size(0), -1}).index_select(1, targets.cells).sum(-1).to(at::kDouble);
+  return heads.flatten(1).index_select(1, targets.cells).sum(-1).to(at::kDouble);
 }
 
 at::Tensor duplicate_token_score(const at::Tensor& pattern, std::span<const TokenId> ids) {

@@ -114,6 +114,11 @@ std::optional<double> of_layer(const HeadReport& report, std::int64_t layer, Sco
   return n == 0 ? std::nullopt : std::optional(sum / n);
 }
 
+bool has_heads(const HeadReport& report, std::int64_t layer) {
+  return std::any_of(report.heads.begin(), report.heads.end(),
+                     [layer](const HeadFindings& head) { return head.id.layer == layer; });
+}
+
 std::string depth(const HeadReport& report) {
   if (report.n_layers < 2) return "There is only one layer.";
   const std::pair<Score, const char*> kScoresOfDepth[] = {
@@ -126,7 +131,8 @@ std::string depth(const HeadReport& report) {
     std::string line;
     for (std::int64_t layer = 0; layer < report.n_layers; ++layer) {
       const auto mean = of_layer(report, layer, score);
-      line += (layer > 0 ? ", " : "") + (mean ? decimals(*mean) : std::string("none"));
+      const std::string none = has_heads(report, layer) ? "none" : "no heads";
+      line += (layer > 0 ? ", " : "") + (mean ? decimals(*mean) : none);
     }
     text += (text.empty() ? "Means over the heads of a layer, from layer 0 on. " : " ");
     text += std::string(what) + ": " + line + ".";

@@ -36,11 +36,6 @@ std::string number(const std::optional<Statistic>& statistic, const char* format
   return text;
 }
 
-bool is_flagged(const HeadFindings& head) {
-  return std::any_of(head.flags.begin(), head.flags.end(),
-                     [](const HeadFlag& flag) { return flag.level != FlagLevel::info; });
-}
-
 bool is_chosen(const HeadFindings& head, const std::string& only) {
   if (only == "all") return true;
   if (only == "flagged") return is_flagged(head);

@@ -82,6 +82,7 @@ class Averages {
   Sheet sheet_;
   std::string title_, text_;
   std::vector<at::Tensor> means_;  // undefined where a layer has none of the heads
+  std::vector<bool> are_empty_;    // layers that have no head at all
   FigureScale scale_;
   ColourBarText bar_;
   Axes axes_;
@@ -98,6 +99,7 @@ Averages::Averages(const AttentionPatterns& patterns, std::span<const Label> lab
       text_(text) {
   for (const int layer : choice_.layers) {
     means_.push_back(mean_over_heads(patterns, layer, choice_.heads));
+    are_empty_.push_back(patterns.n_heads(layer) == 0);
   }
   if (!options.heads.empty()) title_ += ", " + name_of_heads(options.heads);
   scale_ = scale_of(means_, causal_, options.scale, ColourMap::yl_or_rd);
@@ -143,7 +145,8 @@ void Averages::draw_panel(const Panels& panels, int i) {
   const Box panel = panels.at(i / shape_.columns, i % shape_.columns);
   std::string name = "Layer " + std::to_string(choice_.layers[i]);
   if (!means_[i].defined()) {
-    name += ": none of these heads";
+    name += are_empty_[i] ? ": no heads left" : ": none of these heads";
+    sheet_.frame(panel);
   } else {
     if (scale_.kind == ColourScale::panel) name += " (" + maximum_note(means_[i], causal_) + ")";
     draw_heatmap(sheet_, panel, means_[i], causal_, scale_);

@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
+#include <set>
 #include <sstream>
 
+#include "attention/kept_heads.h"
 #include "attnviz/error.h"
 
 namespace attnviz {
@@ -32,15 +35,44 @@ void require_patterns(const AttentionPatterns& patterns) {
   }
 }
 
-[[noreturn]] void refuse(const std::string& what, int number, std::int64_t count) {
-  throw FigureError("there is no " + what + " " + std::to_string(number) + " to draw; " + what +
-                    "s are numbered from 0 to " + std::to_string(count - 1));
+// "1, 3, 5"
+std::string listed(const std::vector<int>& numbers) {
+  std::string list;
+  for (const int number : numbers) list += (list.empty() ? "" : ", ") + std::to_string(number);
+  return list;
 }
 
-std::int64_t most_heads(const AttentionPatterns& patterns, const std::vector<int>& layers) {
-  std::int64_t most = 0;
-  for (const int layer : layers) most = std::max(most, patterns.n_heads(layer));
-  return most;
+// `heads 0 to 7`, `heads 1, 3, 5`, `head 2`
+std::string told(const std::string& what, const std::vector<int>& numbers) {
+  if (numbers.size() == 1) return what + " " + listed(numbers);
+  const bool has_gaps = numbers.back() >= static_cast<int>(numbers.size());
+  return what + "s " + (has_gaps ? listed(numbers) : "0 to " + std::to_string(numbers.back()));
+}
+
+// numbers: those that there are, ascending.
+void require(const std::string& what, int number, const std::vector<int>& numbers) {
+  if (std::binary_search(numbers.begin(), numbers.end(), number)) return;
+  throw FigureError("there is no " + what + " " + std::to_string(number) + " to draw; there " +
+                    (numbers.size() == 1 ? "is " : "are ") + told(what, numbers));
+}
+
+// Ascending, each once.
+std::vector<int> numbers_of_heads(const AttentionPatterns& patterns,
+                                  const std::vector<int>& layers) {
+  const KeptHeads heads = kept_heads(patterns);
+  std::set<int> numbers;
+  for (const int layer : layers) numbers.insert(heads[layer].begin(), heads[layer].end());
+  return {numbers.begin(), numbers.end()};
+}
+
+// Where the head is in its layer; none: the layer lacks it.
+std::optional<std::int64_t> index_of(const AttentionPatterns& patterns, int layer, int head) {
+  if (patterns.kept.empty()) {
+    return head < patterns.n_heads(layer) ? std::optional<std::int64_t>(head) : std::nullopt;
+  }
+  const auto& numbers = patterns.kept[layer];
+  const auto found = std::find(numbers.begin(), numbers.end(), head);
+  return found == numbers.end() ? std::nullopt : std::optional(found - numbers.begin());
 }
 
 }  // namespace
@@ -54,24 +86,21 @@ Choice choose(const AttentionPatterns& patterns, std::span<const Label> labels,
   }
   Choice choice{options.layers, options.heads};
   if (choice.layers.empty()) choice.layers = count_to(patterns.n_layers());
-  for (const int layer : choice.layers) {
-    if (layer < 0 || layer >= patterns.n_layers()) refuse("layer", layer, patterns.n_layers());
-  }
-  const auto n_heads = most_heads(patterns, choice.layers);
-  if (n_heads == 0) throw FigureError("the chosen layers have no heads to draw; choose others");
-  if (choice.heads.empty()) choice.heads = count_to(n_heads);
-  for (const int head : choice.heads) {
-    if (head < 0 || head >= n_heads) refuse("head", head, n_heads);
-  }
+  for (const int layer : choice.layers) require("layer", layer, count_to(patterns.n_layers()));
+  const auto heads = numbers_of_heads(patterns, choice.layers);
+  if (heads.empty()) throw FigureError("the chosen layers have no heads to draw; choose others");
+  if (choice.heads.empty()) choice.heads = heads;
+  for (const int head : choice.heads) require("head", head, heads);
   return choice;
 }
 
 bool has_head(const AttentionPatterns& patterns, int layer, int head) {
-  return head < patterns.n_heads(layer);
+  return index_of(patterns, layer, head).has_value();
 }
 
 at::Tensor pattern_of(const AttentionPatterns& patterns, int layer, int head) {
-  return patterns.layers[layer].select(0, head).to(at::kCPU, at::kFloat).contiguous();
+  const auto index = *index_of(patterns, layer, head);
+  return patterns.layers[layer].select(0, index).to(at::kCPU, at::kFloat).contiguous();
 }
 
 at::Tensor mean_over_heads(const AttentionPatterns& patterns, int layer,
@@ -90,11 +119,12 @@ at::Tensor mean_over_heads(const AttentionPatterns& patterns, int layer,
 }
 
 std::string name_of_heads(const std::vector<int>& heads) {
-  std::string name = heads.size() == 1 ? "Head " : "Heads ";
-  for (std::size_t i = 0; i < heads.size(); ++i) {
-    name += (i == 0 ? "" : ", ") + std::to_string(heads[i]);
-  }
-  return name;
+  return (heads.size() == 1 ? "Head " : "Heads ") + listed(heads);
+}
+
+std::string heads_left(const AttentionPatterns& patterns, int layer) {
+  const auto heads = numbers_of_heads(patterns, {layer});
+  return heads.empty() ? "no heads left" : told("head", heads);
 }
 
 }  // namespace attnviz

@@ -197,14 +197,13 @@ void Grid::draw_names(const Panels& panels) {
   }
 }
 
-// Along the outer panels only: the others have the same.
+// Along the outer panels only: the others have the same. Rows have theirs at the left of all
+// panels: in the place of a missing one it could meet the columns'.
 void Grid::draw_axes(const Panels& panels) {
   for (int row = 0; row < rows_; ++row) {
-    for (int column = 0; column < columns_; ++column) {
-      if (!has_panel(row, column)) continue;
-      draw_axis(sheet_, axes_.rows, panels.at(row, column));
-      break;
-    }
+    bool is_any = false;
+    for (int column = 0; column < columns_; ++column) is_any = is_any || has_panel(row, column);
+    if (is_any) draw_axis(sheet_, axes_.rows, panels.at(row, 0));
   }
   for (int column = 0; column < columns_; ++column) {
     for (int row = rows_ - 1; row >= 0; --row) {

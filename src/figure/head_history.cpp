@@ -142,7 +142,7 @@ void HeadHistory::draw_panel(std::size_t i, double title_size) {
   sheet_.frame(box);
   for (int layer = 1; layer < shape_.rows(); ++layer) {
     const double y = box.y + shape_.first[layer] * cell_height_;
-    if (shape_.n_heads[layer] == 0 || shape_.first[layer] == 0) continue;
+    if (shape_.n_heads(layer) == 0 || shape_.first[layer] == 0) continue;
     sheet_.line(box.x, y - std::floor(sheet_.hairline() / 2), box.width, sheet_.hairline(),
                 quiet_colour);
   }
@@ -158,16 +158,16 @@ void HeadHistory::draw_heads() {
   const double size = sheet_.font(is_each ? std::min(label_points, fitting) : label_points);
   double free_from = top_;  // nothing is written below that yet
   for (int layer = 0; layer < shape_.rows(); ++layer) {
-    const int count = shape_.n_heads[layer];
+    const auto& heads = shape_.heads[layer];
     const std::string name = "L" + std::to_string(layer);
     const double y = top_ + shape_.first[layer] * cell_height_;
-    for (int head = 0; is_each && head < count; ++head) {
-      sheet_.text(name + "H" + std::to_string(head), x,
-                  y + (head + 0.5) * cell_height_ + 0.365 * size, size, Anchor::end, 0,
-                  quiet_colour);
+    for (std::size_t i = 0; is_each && i < heads.size(); ++i) {
+      const double row = y + (static_cast<double>(i) + 0.5) * cell_height_;
+      sheet_.text(name + "H" + std::to_string(heads[i]), x, row + 0.365 * size, size, Anchor::end,
+                  0, quiet_colour);
     }
-    const double middle = y + count * cell_height_ / 2;
-    if (is_each || count == 0 || middle - 0.5 * size < free_from) continue;
+    const double middle = y + shape_.n_heads(layer) * cell_height_ / 2;
+    if (is_each || heads.empty() || middle - 0.5 * size < free_from) continue;
     sheet_.text(name, x, middle + 0.365 * size, size, Anchor::end, 0, quiet_colour);
     free_from = middle + 0.65 * size;
   }

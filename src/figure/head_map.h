@@ -5,7 +5,7 @@
 
 namespace attnviz {
 
-/// A map of heads: a row a layer, a column a head, cells of equal whole pixels.
+/// A map of heads: a row a layer, a column a head's number, cells of equal whole pixels.
 struct HeadMap {
   double x = 0, y = 0;                     ///< upper left corner
   double cell_width = 1, cell_height = 1;  ///< with the white space at their right and below
@@ -28,12 +28,13 @@ struct HeadMap {
 /// White space between cells of that many pixels: none where they are very small.
 [[nodiscard]] double space_between(const Sheet& sheet, double cell);
 
-/// Calls draw(number of the head, its cell) for all of them.
+/// Calls draw(place of the head, its cell) for all of them.
 template <class Draw>
 void for_each_cell(const HeadMap& map, const Draw& draw) {
+  int place = 0;
   for (int layer = 0; layer < map.shape->rows(); ++layer) {
-    for (int head = 0; head < map.shape->n_heads[layer]; ++head) {
-      draw(map.shape->first[layer] + head, map.at(layer, head));
+    for (const auto head : map.shape->heads[layer]) {
+      draw(place++, map.at(layer, static_cast<int>(head)));
     }
   }
 }

@@ -7,25 +7,35 @@
 #include "attnviz/error.h"
 
 namespace attnviz {
+namespace {
+
+// Throws unless the second may follow the first.
+void require_order(const std::optional<HeadId>& before, HeadId id) {
+  if (id.layer >= 0 && id.head >= 0 && (!before || *before < id)) return;
+  throw FigureError("the report's heads are not in order at " + to_string(id) +
+                    (before ? ", after " + to_string(*before) : "") +
+                    "; give them layer by layer, each once");
+}
+
+}  // namespace
 
 HeadShape shape_of(const HeadReport& report) {
   if (report.heads.empty()) throw FigureError("the report has no heads to draw");
   HeadShape shape;
-  shape.n_heads.resize(static_cast<std::size_t>(std::max<std::int64_t>(report.n_layers, 0)));
-  int layer = 0;
+  shape.heads.resize(static_cast<std::size_t>(std::max<std::int64_t>(report.n_layers, 0)));
+  std::optional<HeadId> before;
   for (const auto& head : report.heads) {
-    layer = std::max(layer, head.id.layer);
-    if (layer >= shape.rows()) shape.n_heads.resize(static_cast<std::size_t>(layer) + 1);
-    if (head.id.layer != layer || head.id.head != shape.n_heads[layer]) {
-      throw FigureError("the report's heads are not in order at " + to_string(head.id) +
-                        "; give them layer by layer, each once");
-    }
-    ++shape.n_heads[layer];
+    require_order(before, head.id);
+    before = head.id;
+    const auto layer = static_cast<std::size_t>(head.id.layer);
+    if (layer >= shape.heads.size()) shape.heads.resize(layer + 1);
+    shape.heads[layer].push_back(head.id.head);
+    shape.columns = std::max(shape.columns, head.id.head + 1);
   }
-  for (const int n : shape.n_heads) {
-    shape.first.push_back(
-        shape.first.empty() ? 0 : shape.first.back() + shape.n_heads[shape.first.size() - 1]);
-    shape.columns = std::max(shape.columns, n);
+  int first = 0;
+  for (const auto& layer : shape.heads) {
+    shape.first.push_back(first);
+    first += static_cast<int>(layer.size());
   }
   return shape;
 }
@@ -35,15 +45,16 @@ std::string to_string(const HeadShape& shape) {
     return std::to_string(n) + " " + noun + (n == 1 ? "" : "s");
   };
   const std::string layers = counted(shape.rows(), "layer") + " of ";
-  const auto& n = shape.n_heads;
-  if (std::all_of(n.begin(), n.end(), [&](int of) { return of == n[0]; })) {
-    return layers + counted(n[0], "head");
-  }
   std::string counts;
-  for (std::size_t i = 0; i < n.size(); ++i) {
-    counts += (i == 0 ? "" : i + 1 == n.size() ? " and " : ", ") + std::to_string(n[i]);
+  bool are_equal = true;
+  for (int i = 0; i < shape.rows(); ++i) {
+    are_equal = are_equal && shape.n_heads(i) == shape.n_heads(0);
+    counts += (i == 0                  ? ""
+               : i + 1 == shape.rows() ? " and "
+                                       : ", ") +
+              std::to_string(shape.n_heads(i));
   }
-  return layers + counts + " heads";
+  return layers + (are_equal ? counted(shape.n_heads(0), "head") : counts + " heads");
 }
 
 HeadNumbers numbers_of(const HeadReport& report, Score score) {

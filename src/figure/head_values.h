@@ -9,14 +9,15 @@
 
 namespace attnviz {
 
-/// How many heads each layer has. Heads are numbered through, layer by layer.
+/// Which heads each layer has. Their places are counted through, layer by layer.
 struct HeadShape {
-  std::vector<int> n_heads;  ///< of each layer; a layer may have none
-  std::vector<int> first;    ///< the number of a layer's first head
-  int columns = 0;           ///< the most heads of a layer
+  KeptHeads heads;         ///< of each layer, their numbers; a layer may have none
+  std::vector<int> first;  ///< the place of a layer's first head
+  int columns = 0;         ///< one for each number up to the largest
 
-  [[nodiscard]] int rows() const { return static_cast<int>(n_heads.size()); }
-  [[nodiscard]] int count() const { return first.back() + n_heads.back(); }
+  [[nodiscard]] int rows() const { return static_cast<int>(heads.size()); }
+  [[nodiscard]] int n_heads(int layer) const { return static_cast<int>(heads[layer].size()); }
+  [[nodiscard]] int count() const { return first.back() + n_heads(rows() - 1); }
   bool operator==(const HeadShape&) const = default;
 };
 

@@ -20,6 +20,22 @@ bool all_have(const HistoryPanel& panel) {
   return std::all_of(panel.models.begin(), panel.models.end(), has_any);
 }
 
+std::string told(const HeadsOfModel& model, const HeadShape& shape) {
+  return model.name + " has " + to_string(shape);
+}
+
+// The first head that only one of them has, where both have as many in each layer.
+std::string first_difference(const HeadShape& one, const HeadShape& other) {
+  for (int layer = 0; layer < one.rows(); ++layer) {
+    const auto& a = one.heads[layer];
+    const auto& b = other.heads[layer];
+    const auto [in_one, in_other] = std::mismatch(a.begin(), a.end(), b.begin());
+    if (in_one == a.end()) continue;
+    return to_string(HeadId{layer, static_cast<int>(std::min(*in_one, *in_other))});
+  }
+  return "";
+}
+
 }  // namespace
 
 HeadShape common_shape(std::span<const HeadsOfModel> models) {
@@ -34,8 +50,10 @@ HeadShape common_shape(std::span<const HeadsOfModel> models) {
   for (const auto& model : models) {
     const auto other = shape_of(*model.report);
     if (other == shape) continue;
-    throw FigureError("a history needs models of the same layers and heads: " + models[0].name +
-                      " has " + to_string(shape) + ", " + model.name + " has " + to_string(other));
+    const bool are_as_many = to_string(other) == to_string(shape);
+    throw FigureError("a history needs models of the same layers and heads: " +
+                      told(models[0], shape) + ", " + told(model, other) +
+                      (are_as_many ? ", but only one has " + first_difference(shape, other) : ""));
   }
   return shape;
 }

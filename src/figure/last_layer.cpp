@@ -41,7 +41,9 @@ class LastLayer {
  private:
   void plan();
   Box heatmap_box() const;
+  Drawing draw_without_heads();
   void draw_titles(const Box& box);
+  void draw_axis_titles(const Box& box);
   void draw_numbers(const Box& box);
   std::int64_t count() const { return static_cast<std::int64_t>(labels_.size()); }
 
@@ -49,7 +51,8 @@ class LastLayer {
   std::string title_, text_;
   bool causal_;
   Sheet sheet_;
-  at::Tensor mean_;
+  int layer_ = 0;
+  at::Tensor mean_;  // undefined where the layer has no heads left
   FigureScale scale_;
   ColourBarText bar_;
   Axes axes_;
@@ -59,17 +62,19 @@ LastLayer::LastLayer(const AttentionPatterns& patterns, std::span<const Label> l
                      const std::string& text, const FigureOptions& options)
     : labels_(labels), text_(text), causal_(patterns.causal), sheet_(12, 8, options.dpi) {
   const auto choice = choose(patterns, labels, options);
-  const int layer = choice.layers.back();
-  mean_ = mean_over_heads(patterns, layer, choice.heads);
-  if (!mean_.defined()) {
-    throw FigureError("layer " + std::to_string(layer) + " has none of the chosen heads; it has " +
-                      std::to_string(patterns.n_heads(layer)) + ", counted from 0");
-  }
+  layer_ = choice.layers.back();
+  mean_ = mean_over_heads(patterns, layer_, choice.heads);
   title_ = title_of(choice, options);
+  if (!mean_.defined()) {
+    if (options.layers.empty() && options.heads.empty()) return;  // nobody asked for that layer
+    throw FigureError("layer " + std::to_string(layer_) + " has none of the chosen heads; it has " +
+                      heads_left(patterns, layer_));
+  }
   scale_ = scale_of({mean_}, causal_, options.scale, ColourMap::blues);
   if (scale_.kind == ColourScale::panel) scale_.kind = ColourScale::figure;  // one panel: the same
-  const bool is_mean = std::count_if(choice.heads.begin(), choice.heads.end(),
-                                     [&](int head) { return has_head(patterns, layer, head); }) > 1;
+  const bool is_mean = std::count_if(choice.heads.begin(), choice.heads.end(), [&](int head) {
+                         return has_head(patterns, layer_, head);
+                       }) > 1;
   bar_ = bar_text(scale_, is_mean ? "Attention weight, mean over heads" : "Attention weight",
                   sheet_.font(bar_points));
 }
@@ -97,9 +102,11 @@ Box LastLayer::heatmap_box() const {
 }
 
 Drawing LastLayer::draw() {
+  if (!mean_.defined()) return draw_without_heads();
   plan();
   const Box box = heatmap_box();
   draw_titles(box);
+  draw_axis_titles(box);
   draw_heatmap(sheet_, box, mean_, causal_, scale_);
   draw_axis(sheet_, axes_.rows, box);
   draw_axis(sheet_, axes_.columns, box);
@@ -109,10 +116,23 @@ Drawing LastLayer::draw() {
   return std::move(sheet_.drawing);
 }
 
+Drawing LastLayer::draw_without_heads() {
+  const Box page{0, 0, static_cast<double>(sheet_.drawing.width),
+                 static_cast<double>(sheet_.drawing.height)};
+  draw_titles(page);
+  sheet_.text("Layer " + std::to_string(layer_) + " has no heads left", page.width / 2,
+              page.height / 2, sheet_.font(axis_points), Anchor::middle);
+  return std::move(sheet_.drawing);
+}
+
 void LastLayer::draw_titles(const Box& box) {
   const auto px = [this](double points) { return sheet_.px(points); };
   draw_title(sheet_, {"", {{title_, false}}, ""}, px(margin), title_points, box);
   draw_title(sheet_, {"\"", visible(text_), "\""}, px(margin + title_points + 5), text_points, box);
+}
+
+void LastLayer::draw_axis_titles(const Box& box) {
+  const auto px = [this](double points) { return sheet_.px(points); };
   const double axis = sheet_.font(axis_points);
   const auto rows =
       shortened({{"Token (Query)" + thinning_note(axes_.rows), false}}, axis, box.height);

@@ -310,5 +310,14 @@ TEST(Flags, DeadNeedsASmallOutputAndNoEffect) {
   EXPECT_EQ(measured(5), "");
 }
 
+TEST(Flags, ThatAreInformationOnlyFlagNoHead) {
+  HeadFindings head;
+  EXPECT_FALSE(is_flagged(head));
+  head.flags.push_back({FlagKind::sink, FlagLevel::info, 0.5, 0.3, 1, {}, {}});
+  EXPECT_FALSE(is_flagged(head));
+  head.flags.push_back({FlagKind::uniform, FlagLevel::note, 0.99, 0.95, 1, {}, {}});
+  EXPECT_TRUE(is_flagged(head));
+}
+
 }  // namespace
 }  // namespace attnviz

@@ -51,6 +51,15 @@ AttentionPatterns make_light_patterns(const std::vector<int>& heads, int n_posit
   return patterns;
 }
 
+AttentionPatterns pruned(const AttentionPatterns& patterns, const KeptHeads& kept) {
+  AttentionPatterns left{{}, patterns.causal, kept};
+  for (std::size_t layer = 0; layer < kept.size(); ++layer) {
+    left.layers.push_back(
+        patterns.layers[layer].index_select(0, at::tensor(kept[layer], at::kLong)));
+  }
+  return left;
+}
+
 std::vector<Label> make_labels(int n_positions) {
   std::vector<Label> labels{{{"To", false}}};
   for (const auto* word : {"be", "or", "not", "to", "be"}) {

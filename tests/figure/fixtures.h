@@ -18,6 +18,9 @@ AttentionPatterns make_patterns(const std::vector<int>& heads, int n_positions, 
 /// All heads are one and the same tensor, so that large shapes take no memory.
 AttentionPatterns make_light_patterns(const std::vector<int>& heads, int n_positions);
 
+/// Without the other heads; the rest keep their numbers.
+AttentionPatterns pruned(const AttentionPatterns& patterns, const KeptHeads& kept);
+
 /// "To", "·be", "·or" …, over and over.
 std::vector<Label> make_labels(int n_positions);
 

@@ -5,66 +5,14 @@
 #include <algorithm>
 #include <limits>
 #include <set>
-#include <stdexcept>
 
-#include "attnviz/error.h"
 #include "figure/colours.h"
-#include "figure/fixtures.h"
-#include "figure/geometry.h"
+#include "figure/head_checks.h"
 #include "figure/head_fixtures.h"
 #include "figure/head_style.h"
 
 namespace attnviz {
 namespace {
-
-const std::vector<int> six_by_eight(6, 8), ragged{8, 3, 0, 5, 8, 1};
-
-std::vector<int> shape(int layers, int heads) {
-  return std::vector<int>(layers, heads);
-}
-
-Box page_of(const Drawing& drawing) {
-  return {0, 0, static_cast<double>(drawing.width), static_cast<double>(drawing.height)};
-}
-
-void expect_whole(const Drawing& drawing) {
-  for (const auto& text : drawing.texts) {
-    ASSERT_TRUE(is_inside(corners_of(text), page_of(drawing))) << name_of(text) << " is cut";
-  }
-  EXPECT_NO_THROW((void)paint(drawing));
-}
-
-void expect_apart(const Drawing& drawing) {
-  for (std::size_t i = 0; i < drawing.texts.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      ASSERT_FALSE(overlap(corners_of(drawing.texts[i]), corners_of(drawing.texts[j])))
-          << name_of(drawing.texts[i]) << " is over " << name_of(drawing.texts[j]);
-    }
-    for (const auto& bar : drawing.colour_bars) {
-      ASSERT_FALSE(overlap(corners_of(drawing.texts[i]), corners_of(bar.box)))
-          << name_of(drawing.texts[i]) << " is over a colour bar";
-    }
-  }
-}
-
-// Where a label of the axis stands: the first of that name is the large map's, the next four the
-// small maps', in reading order.
-const TextItem& named(const Drawing& drawing, const std::string& name, int map) {
-  for (const auto& text : drawing.texts) {
-    if (name_of(text) == name && map-- == 0) return text;
-  }
-  throw std::runtime_error("no " + name);
-}
-
-// A pixel in the lower left part of the head's cell, where nothing is written.
-Colour cell_colour(const Drawing& drawing, const cv::Mat3b& picture, HeadId id, int map = 0) {
-  const auto& row = named(drawing, "L" + std::to_string(id.layer), map);
-  const auto& column = named(drawing, "H" + std::to_string(id.head), map);
-  const auto& next = named(drawing, "H" + std::to_string(id.head == 0 ? 1 : id.head - 1), map);
-  const double pitch = std::abs(next.x - column.x);
-  const double x = column.x - 0.42 * pitch, y = row.y + row.ink.y + row.ink.height / 2;
-  return colour_of(picture(static_cast<int>(y), static_cast<int>(x)));
-}
 
 TEST(HeadSummary, CellsHaveTheColourOfTheirPrimaryLabel) {
   const auto report = make_report(six_by_eight);
@@ -305,6 +253,35 @@ TEST(HeadSummary, ALayerWithFewerHeadsHasNothingInTheirPlace) {
   expect_apart(drawing);
 }
 
+TEST(HeadSummary, HeadsThatPruningLeftKeepTheirCells) {
+  const auto whole = make_report(shape(3, 5));
+  const KeptHeads kept{{0, 2, 4}, {}, {1, 4}};
+  const auto report = pruned(whole, kept);
+  const auto before = layout_head_summary(whole), after = layout_head_summary(report);
+  const auto picture_before = painted(before), picture_after = painted(after);
+  for (const auto& head : whole.heads) {
+    const auto& left = kept[head.id.layer];
+    const bool is_left = std::count(left.begin(), left.end(), head.id.head) > 0;
+    for (int map = 0; map < 5; ++map) {
+      EXPECT_EQ(cell_colour(after, picture_after, head.id, map),
+                is_left ? cell_colour(before, picture_before, head.id, map) : white)
+          << to_string(head.id) << " in map " << map;
+    }
+  }
+  expect_whole(after);
+  expect_apart(after);
+}
+
+TEST(HeadSummary, TheLastLayerMayHaveNoHeadsLeft) {
+  const auto report = pruned(make_report(shape(3, 4)), {{1}, {0, 3}, {}});
+  const auto drawing = layout_head_summary(report);
+  const auto picture = painted(drawing);
+  for (int head = 0; head < 4; ++head) {
+    EXPECT_EQ(cell_colour(drawing, picture, {2, head}), white);
+  }
+  EXPECT_NE(cell_colour(drawing, picture, {1, 3}), white);
+}
+
 TEST(HeadSummary, AllShapesStayOnThePage) {
   for (const auto& heads : {shape(1, 1), six_by_eight, shape(12, 12), shape(48, 64), shape(1, 64),
                             shape(64, 1), ragged}) {
@@ -354,18 +331,6 @@ TEST(HeadSummary, TheSameInputGivesTheSameBytes) {
   EXPECT_EQ(drawn(), drawn());
 }
 
-template <class Draw>
-void expect_refused(const Draw& draw, const std::vector<std::string>& words) {
-  try {
-    (void)draw();
-    ADD_FAILURE() << "not refused: " << words.front();
-  } catch (const FigureError& error) {
-    for (const auto& word : words) {
-      EXPECT_NE(std::string(error.what()).find(word), std::string::npos) << error.what();
-    }
-  }
-}
-
 TEST(HeadSummary, RefusesWhatCannotBeDrawn) {
   const auto report = make_report({2, 2});
   expect_refused([] { return layout_head_summary({}); }, {"no heads"});
@@ -382,94 +347,12 @@ TEST(HeadSummary, RefusesWhatCannotBeDrawn) {
   mixed.n_layers = 0;
   mixed.heads[0].id.layer = 7;
   expect_refused([&] { return layout_head_summary(mixed); }, {"not in order", "L0H1"});
-}
-
-class HeadHistory : public testing::Test {
- protected:
-  Drawing draw(const std::vector<int>& heads, int n_models, bool with_importance = false,
-               int dpi = 150) {
-    reports.clear();
-    for (int i = 0; i < n_models; ++i) {
-      reports.push_back(make_checkpoint(heads, i / (n_models - 1.0)));
-    }
-    models.clear();
-    for (int i = 0; i < n_models; ++i) {
-      models.push_back({"step-" + std::to_string(i * 500) + ".pt", &reports[i], {}});
-      if (with_importance) models.back().importance = make_importance(reports[i]);
-    }
-    return layout_head_history(models, {.dpi = dpi});
+  for (const int number : {0, -1}) {  // the same as the one before, or none
+    mixed = report;
+    mixed.heads[1].id.head = number;
+    expect_refused([&] { return layout_head_summary(mixed); },
+                   {"not in order", "L0H" + std::to_string(number)});
   }
-
-  std::vector<HeadReport> reports;
-  std::vector<HeadsOfModel> models;
-};
-
-TEST_F(HeadHistory, RowsAreHeadsAndColumnsModels) {
-  const auto drawing = draw(six_by_eight, 3);
-  ASSERT_EQ(drawing.heatmaps.size(), 5U);
-  EXPECT_EQ(drawing.colour_bars.size(), 1U);
-  const std::array scores{Score::previous_token, Score::current_token, Score::first_token,
-                          Score::induction, Score::normalised_entropy};
-  for (int panel = 0; panel < 5; ++panel) {
-    const auto& values = drawing.heatmaps[panel].values;
-    ASSERT_EQ(values.sizes(), (std::vector<std::int64_t>{48, 3}));
-    EXPECT_EQ(drawing.heatmaps[panel].range.high, 1);
-    for (int head = 0; head < 48; ++head) {
-      for (int model = 0; model < 3; ++model) {
-        ASSERT_FLOAT_EQ(values[head][model].item<float>(),
-                        static_cast<float>(reports[model].heads[head][scores[panel]]->mean));
-      }
-    }
-  }
-  for (const auto* text : {"L0H0", "L5H7", "step-1000.pt", "over 3 models"}) {
-    EXPECT_TRUE(is_written(drawing, text)) << text;
-  }
-}
-
-TEST_F(HeadHistory, ImportanceHasAPanelOnlyIfEachModelHasIt) {
-  EXPECT_EQ(draw(six_by_eight, 3, true).heatmaps.size(), 6U);
-  EXPECT_EQ(layout_head_history(models).colour_bars.size(), 2U);
-  models[1].importance.clear();
-  EXPECT_EQ(layout_head_history(models).heatmaps.size(), 5U);
-}
-
-TEST_F(HeadHistory, AMissingScoreIsGrey) {
-  (void)draw({2}, 2);
-  reports[0].heads[0][Score::previous_token].reset();
-  const auto drawing = layout_head_history(models);
-  const auto& box = drawing.heatmaps[0].box;
-  EXPECT_EQ(colour_of(painted(drawing)(static_cast<int>(box.y + 5), static_cast<int>(box.x + 5))),
-            missing_colour);
-  EXPECT_TRUE(is_written(drawing, "Grey: not measured."));
-}
-
-TEST_F(HeadHistory, AllShapesStayOnThePageAndTextsApart) {
-  for (const auto& [heads, n_models] :
-       std::vector<std::pair<std::vector<int>, int>>{{{1}, 2},
-                                                     {six_by_eight, 5},
-                                                     {shape(12, 12), 12},
-                                                     {shape(48, 64), 3},
-                                                     {ragged, 200},
-                                                     {shape(64, 1), 2}}) {
-    for (const int dpi : {40, 150}) {
-      SCOPED_TRACE(std::to_string(heads.size()) + " layers at " + std::to_string(dpi));
-      const auto drawing = draw(heads, n_models, true, dpi);
-      expect_whole(drawing);
-      expect_apart(drawing);
-    }
-  }
-}
-
-TEST_F(HeadHistory, NeedsTwoModelsOfTheSameShape) {
-  (void)draw({2, 3}, 2);
-  expect_refused([&] { return layout_head_history(std::span(models).first(1)); },
-                 {"needs two models or more"});
-  const auto other = make_report({2, 2});
-  models[1] = {"other.pt", &other, {}};
-  expect_refused([&] { return layout_head_history(models); },
-                 {"step-0.pt has 2 layers of 2 and 3 heads", "other.pt has 2 layers of 2 heads"});
-  models[1] = {"empty.pt", nullptr, {}};
-  expect_refused([&] { return layout_head_history(models); }, {"empty.pt"});
 }
 
 }  // namespace

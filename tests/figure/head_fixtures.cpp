@@ -60,6 +60,14 @@ HeadReport make_report(const std::vector<int>& heads) {
   return report;
 }
 
+HeadReport pruned(HeadReport report, const KeptHeads& kept) {
+  std::erase_if(report.heads, [&kept](const HeadFindings& head) {
+    const auto& left = kept[static_cast<std::size_t>(head.id.layer)];
+    return std::find(left.begin(), left.end(), head.id.head) == left.end();
+  });
+  return report;
+}
+
 std::vector<std::optional<double>> make_importance(const HeadReport& report) {
   std::mt19937 random(3);
   std::vector<std::optional<double>> importance;

@@ -12,6 +12,9 @@ namespace attnviz {
 /// flags are those that the scores earn. 16 texts, 4 probes.
 HeadReport make_report(const std::vector<int>& heads);
 
+/// Without the other heads.
+HeadReport pruned(HeadReport report, const KeptHeads& kept);
+
 /// One a head: mostly small, one in seven below 0, one in eleven not measured.
 std::vector<std::optional<double>> make_importance(const HeadReport& report);
 

@@ -54,7 +54,7 @@ TEST(Layout, every_head_has_its_panel_and_a_missing_one_none) {
   EXPECT_TRUE(is_written(drawing, "Head 2"));
   EXPECT_TRUE(
       is_written(layout_layer_averages(make_patterns({2, 0, 3}, 4), make_labels(4), question),
-                 "Layer 1: none of these heads"));
+                 "Layer 1: no heads left"));
 }
 
 TEST(Layout, titles_and_axes_are_those_of_the_figures_replaced) {

@@ -65,6 +65,22 @@ TEST_P(Figures, the_same_on_all_scales_and_at_other_resolutions) {
   }
 }
 
+// The places of missing heads hold the other panels' axes, if anything.
+TEST_P(Figures, also_where_pruning_left_gaps) {
+  const int n = GetParam();
+  const std::vector<KeptHeads> left{
+      {{1, 2, 3}, {0, 2}, {}, {3}, {0, 1, 2}, {1, 3}}, {{0}, {1}, {2}, {3}}, {{}, {2}, {0, 3}, {}}};
+  for (const auto& kept : left) {
+    const auto patterns = pruned(make_light_patterns(std::vector<int>(kept.size(), 4), n), kept);
+    for (const auto layout : layouts) {
+      for (const auto scale : {ColourScale::figure, ColourScale::panel}) {
+        expect_legible(layout(patterns, make_labels(n), question, {.scale = scale}));
+        expect_legible(layout(patterns, make_odd_labels(n), question, {.scale = scale}));
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(T, Figures,
                          testing::Values(1, 2, 5, 11, 14, 15, 19, 20, 29, 30, 64, 100, 257, 1024));
 
