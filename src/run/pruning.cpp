@@ -5,29 +5,18 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <map>
-#include <random>
 #include <set>
 
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "attnviz/run.h"
-#include "attnviz/survey.h"
 #include "attnviz/train.h"
 #include "run/consent.h"
-#include "run/effects.h"
+#include "run/head_order.h"
 #include "run/split.h"
 
 namespace attnviz {
 namespace {
-
-/// What goes in one step: a head, or of shared layers the heads that are the same weights.
-struct Candidate {
-  std::vector<HeadId> heads;
-  double order = 0;              ///< the least goes first
-  std::optional<double> effect;  ///< on the loss, nats per token, when `n_gone` had gone
-  std::size_t n_gone = 0;
-};
 
 void check(const PruneOptions& options) {
   const auto require = [](bool holds, const char* what) {
@@ -56,13 +45,7 @@ class Pruner {
   }
 
   PruneResult run() {
-    effects_.emplace(path_, options_.capture, StatisticsOptions(), [this](const auto& visit) {
-      std::size_t done = 0;
-      for (const TokenIds& ids : decided_on_) {
-        visit(ids);
-        tell("importance", ++done, decided_on_.size());
-      }
-    });
+    order_.emplace(path_, options_.capture, decided_on_, options_.fold_mean, options_.on_progress);
     find_candidates();
     take_out();
     if (gone_.empty()) refuse_all();
@@ -106,13 +89,6 @@ class Pruner {
     for (const TokenIds& ids : held_out_) result_.n_held_out += std::int64_t(ids.size()) - 1;
   }
 
-  [[nodiscard]] ImportanceKind kind() const {
-    return options_.fold_mean ? ImportanceKind::mean : ImportanceKind::zero;
-  }
-  [[nodiscard]] std::vector<at::Tensor> means() const {
-    return options_.fold_mean ? effects_->means() : std::vector<at::Tensor>();
-  }
-
   /// Heads that go together; of a model that attnviz did not make each alone, as it is masked in
   /// its graph.
   [[nodiscard]] std::vector<std::vector<HeadId>> groups_of(const std::vector<HeadId>& heads) const {
@@ -127,88 +103,37 @@ class Pruner {
   }
 
   void find_candidates() {
-    const std::vector<HeadId> all = effects_->heads();
+    const auto& n_heads = order_->model().n_heads();
+    const KeptHeads& kept = order_->model().kept_heads();
+    const std::vector<HeadId> all = all_heads(n_heads, kept);
+    if (!options_.heads.empty()) require_heads(n_heads, kept, options_.heads);
     result_.n_model_heads = std::int64_t(all.size());
-    if (!options_.heads.empty()) {
-      require_heads(effects_->model().n_heads(), effects_->model().kept_heads(), options_.heads);
-    }
-    std::vector<std::vector<HeadId>> groups =
-        groups_of(options_.heads.empty() ? all : options_.heads);
+    auto groups = groups_of(options_.heads.empty() ? all : options_.heads);
     n_wanted_ = groups.size();
     if (options_.fraction) {
       n_wanted_ = std::size_t(std::floor(*options_.fraction * double(groups.size()) + 1e-9));
       if (n_wanted_ == 0) throw UsageError("that --fraction of the heads is not even one");
     }
     if (options_.flagged) keep_flagged(groups);
-    for (std::vector<HeadId>& group : groups) candidates_.push_back({std::move(group), 0, {}, 0});
-    result_.n_candidates = std::int64_t(candidates_.size());
-    put_in_order();
-  }
-
-  /// All heads with the findings that flags and entropy rest on.
-  [[nodiscard]] HeadReport report(std::span<const HeadMeasures> measures) const {
-    Model model(path_, options_.capture);
-    HeadStatistics statistics;
-    for (const TokenIds& ids : decided_on_) {
-      statistics.add_text(check_patterns(model.capture(ids), model.kept_heads()), ids);
-    }
-    return statistics.report({}, {}, measures);
+    result_.n_candidates = std::int64_t(groups.size());
+    order_->rank(std::move(groups), options_.order, options_.seed);
   }
 
   void keep_flagged(std::vector<std::vector<HeadId>>& groups) {
-    std::vector<std::vector<HeadId>> singles;
-    for (const HeadId head : effects_->heads()) singles.push_back({head});
-    const HeadReport found = report(effects_->measures(effects_->of_sets(singles, kind()), kind()));
-    std::set<HeadId> flagged;
-    for (const HeadFindings& head : found.heads) {
-      if (is_flagged(head)) flagged.insert(head.id);
-    }
+    const std::set<HeadId> flagged = order_->flagged();
+    const auto is_flagged = [&](HeadId head) { return flagged.contains(head); };
     std::erase_if(groups, [&](const std::vector<HeadId>& group) {
-      return !std::all_of(group.begin(), group.end(),
-                          [&](HeadId h) { return flagged.contains(h); });
+      return !std::all_of(group.begin(), group.end(), is_flagged);
     });
-    if (groups.empty())
-      throw ModelError("no head of " + path_.string() + " has a flag to prune it for");
-  }
-
-  void put_in_order() {
-    if (options_.order == PruneOrder::importance) {
-      std::vector<std::vector<HeadId>> sets;
-      for (const Candidate& candidate : candidates_) sets.push_back(candidate.heads);
-      const std::vector<Statistic> effects = effects_->of_sets(sets, kind());
-      for (std::size_t i = 0; i < effects.size(); ++i) {
-        candidates_[i].order = effects[i].mean;
-        candidates_[i].effect = effects[i].mean;
-      }
-    } else if (options_.order == PruneOrder::entropy) {
-      std::map<HeadId, double> entropies;
-      for (const HeadFindings& head : report({}).heads) {
-        const auto& found = head[Score::normalised_entropy];
-        entropies[head.id] = found ? found->mean : 0;
-      }
-      for (Candidate& candidate : candidates_) {
-        for (const HeadId head : candidate.heads) candidate.order -= entropies.at(head);
-      }
-    } else {
-      std::mt19937_64 random(options_.seed);
-      std::shuffle(candidates_.begin(), candidates_.end(), random);
-      for (std::size_t i = 0; i < candidates_.size(); ++i) candidates_[i].order = double(i);
-    }
-  }
-
-  /// Mean over windows, as Effects has it.
-  double loss_without(const std::vector<HeadId>& heads) {
-    double sum = 0;
-    const HeadGates gates = effects_->model().without(heads, means());
-    for (const TokenIds& ids : decided_on_) sum += effects_->model().run(ids, gates).loss;
-    return sum / double(decided_on_.size());
+    if (!groups.empty()) return;
+    throw ModelError("no head of " + path_.string() + " has a flag to prune it for");
   }
 
   double held_out_loss_without(const std::vector<HeadId>& heads) {
     double sum = 0;
-    const HeadGates gates = effects_->model().without(heads, means());
+    const HeadGates gates = order_->model().without(heads, order_->means());
     for (const TokenIds& ids : held_out_) {
-      sum += effects_->model().run(ids, gates).loss * double(ids.size() - 1);
+      sum += order_->model().run(ids, gates).loss * double(ids.size() - 1);
     }
     return sum / double(result_.n_held_out);
   }
@@ -219,30 +144,11 @@ class Pruner {
     return all;
   }
 
-  /// Heads stand in for each other, so that effects grow as others go: one that was the least is
-  /// measured again before it is believed. The others can wait until it is their turn.
-  Candidate next() {
-    while (true) {
-      const auto least = std::min_element(
-          candidates_.begin(), candidates_.end(),
-          [](const Candidate& a, const Candidate& b) { return a.order < b.order; });
-      const bool is_new = options_.order != PruneOrder::importance || least->n_gone == gone_.size();
-      if (is_new) {
-        Candidate candidate = std::move(*least);
-        candidates_.erase(least);
-        return candidate;
-      }
-      least->order = loss_without(gone_and(least->heads)) - loss_so_far_;
-      least->effect = least->order;
-      least->n_gone = gone_.size();
-    }
-  }
-
   /// Unless they were named, the last head of a layer stays.
-  [[nodiscard]] bool empties_a_layer(const std::vector<HeadId>& heads) const {
+  [[nodiscard]] bool empties_a_layer(const std::vector<HeadId>& heads) {
     if (!options_.heads.empty()) return false;
     const std::vector<HeadId> all = gone_and(heads);
-    const auto& n_heads = effects_->model().n_heads();
+    const auto& n_heads = order_->model().n_heads();
     return std::any_of(heads.begin(), heads.end(), [&](HeadId head) {
       return std::count_if(all.begin(), all.end(), [&](HeadId other) {
                return other.layer == head.layer;
@@ -256,10 +162,8 @@ class Pruner {
       throw ModelError("the loss of " + path_.string() +
                        " is not a finite number; look for NaN in the weights");
     }
-    loss_so_far_ = effects_->loss();
-    std::size_t n_steps = 0;
-    while (!candidates_.empty() && n_steps < n_wanted_) {
-      const Candidate candidate = next();
+    while (!order_->is_empty() && result_.steps.size() < n_wanted_) {
+      const Candidate candidate = order_->next(gone_);
       if (empties_a_layer(candidate.heads)) continue;
       PruneStep step{candidate.heads, candidate.effect,
                      held_out_loss_without(gone_and(candidate.heads))};
@@ -269,9 +173,8 @@ class Pruner {
         return;
       }
       gone_ = gone_and(candidate.heads);
-      loss_so_far_ += candidate.effect.value_or(0);
       result_.steps.push_back(std::move(step));
-      tell("heads taken out", ++n_steps, n_wanted_);
+      tell("heads taken out", result_.steps.size(), n_wanted_);
     }
   }
 
@@ -292,7 +195,7 @@ class Pruner {
     if (gpt_) {
       write_gpt();
     } else {
-      const auto others = mask_script(path_, gone_, means(), options_.out);
+      const auto others = mask_script(path_, gone_, order_->means(), options_.out);
       for (const std::string& method : others) {
         result_.notes.push_back("its method " + method + " is left out: it might attend unmasked");
       }
@@ -302,7 +205,8 @@ class Pruner {
 
   void write_gpt() {
     result_.parameters_before = n_parameters(*gpt_);
-    const Gpt filled = options_.fold_mean ? fold_means(*gpt_, result_.heads, means()) : *gpt_;
+    const Gpt filled =
+        options_.fold_mean ? fold_means(*gpt_, result_.heads, order_->means()) : *gpt_;
     Gpt changed =
         options_.mask ? mask_heads(filled, result_.heads) : prune_heads(filled, result_.heads);
     result_.parameters_after = n_parameters(changed);
@@ -329,11 +233,9 @@ class Pruner {
   std::filesystem::path path_;
   std::optional<Gpt> gpt_;  // none: a module that attnviz did not make
   std::vector<TokenIds> decided_on_, held_out_;
-  std::optional<Effects> effects_;
-  std::vector<Candidate> candidates_;
+  std::optional<HeadOrder> order_;
   std::size_t n_wanted_ = 0;
   std::vector<HeadId> gone_;
-  double loss_so_far_ = 0;  // on decided_on_
   PruneResult result_;
 };
 
