@@ -33,6 +33,7 @@ std::function<int()> set_up_import(CLI::App& app);
 std::function<int()> set_up_train(CLI::App& app);
 std::function<int()> set_up_prune(CLI::App& app);
 std::function<int()> set_up_reset(CLI::App& app);
+std::function<int()> set_up_finetune(CLI::App& app);
 
 /// The first is what runs when no subcommand is named.
 inline const std::vector<Command>& commands() {
@@ -44,6 +45,7 @@ inline const std::vector<Command>& commands() {
       {"train", "train a small GPT from nothing on text files", set_up_train},
       {"prune", "take heads out of a model, as many as its loss allows", set_up_prune},
       {"reset", "give heads new weights, to be trained anew", set_up_reset},
+      {"finetune", "train a model on, its heads reported after every epoch", set_up_finetune},
   };
   return table;
 }

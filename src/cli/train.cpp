@@ -1,56 +1,13 @@
 #include <spdlog/spdlog.h>
-#include <chrono>
-#include <cmath>
-#include <csignal>
 #include <cstdio>
 #include <iostream>
 
 #include "attnviz/run.h"
 #include "commands.h"
-#include "terminal.h"
+#include "training_line.h"
 
 namespace attnviz::cli {
 namespace {
-
-volatile std::sig_atomic_t interrupted = 0;
-
-void interrupt(int) {
-  interrupted = 1;
-}
-
-class Progress {
- public:
-  void show(const TrainProgress& progress) {
-    // One step's loss jumps about; the mean of the last fifty or so can be read.
-    mean_loss_ =
-        progress.step == 1 ? progress.loss : mean_loss_ + (progress.loss - mean_loss_) / 50;
-    if (progress.step != progress.steps && !line_.is_due()) return;
-    const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
-    const double left = seconds / double(progress.step) * double(progress.steps - progress.step);
-    char line[96];
-    std::snprintf(line, sizeof line, "step %ld of %ld, %s, loss %.3f, %.0f tokens/s, %s left",
-                  long(progress.step), long(progress.steps),
-                  progress.repeats_only ? "repeats" : "text", mean_loss_,
-                  double(progress.tokens) / seconds, duration(left).c_str());
-    line_.show(line);
-  }
-
-  void end_line() { line_.end(); }
-
- private:
-  using Clock = std::chrono::steady_clock;
-
-  static std::string duration(double seconds) {
-    const long minutes = std::lround(seconds / 60);
-    if (minutes < 1) return std::to_string(std::lround(seconds)) + " s";
-    if (minutes < 60) return std::to_string(minutes) + " min";
-    return std::to_string(minutes / 60) + " h " + std::to_string(minutes % 60) + " min";
-  }
-
-  StatusLine line_{StatusLine::First::at_once};
-  double mean_loss_ = 0;
-  Clock::time_point start_ = Clock::now();
-};
 
 std::string in_words(const std::optional<BestHead>& best) {
   if (!best) return "not measured";
@@ -68,22 +25,22 @@ void report(const TrainMeasure& measure) {
 }
 
 int run_train(const TrainRunOptions& options) {
-  std::signal(SIGINT, interrupt);
-  std::signal(SIGTERM, interrupt);
-  Progress progress;
+  catch_interrupts();
+  TrainingLine line;
   run_training(
       options,
       [&](const TrainProgress& now) {
-        progress.show(now);
-        return interrupted == 0;
+        line.show(
+            {now.step, now.steps, now.tokens, now.loss, now.repeats_only ? "repeats" : "text"});
+        return !was_interrupted();
       },
       [&](const TrainMeasure& measure) {
-        progress.end_line();
+        line.end();
         report(measure);
       });
-  if (interrupted != 0) spdlog::warn("interrupted; what was learned so far is saved");
+  if (was_interrupted()) spdlog::warn("interrupted; what was learned so far is saved");
   std::cout << options.out.string() << '\n';
-  return interrupted != 0 ? kFailed : kDone;
+  return was_interrupted() ? kFailed : kDone;
 }
 
 }  // namespace

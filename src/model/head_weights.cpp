@@ -2,6 +2,9 @@
 
 #include <torch/script.h>
 
+#include "attnviz/error.h"
+#include "attnviz/surgery.h"
+
 namespace attnviz {
 
 std::optional<BlockWeight> block_weight(const std::string& name) {
@@ -29,6 +32,24 @@ at::Tensor weight(const torch::jit::Module& gpt, const std::string& name) {
   const auto dot = name.find('.');
   if (dot == std::string::npos) return gpt.attr(name).toTensor();
   return gpt.attr(name.substr(0, dot)).toModule().attr(name.substr(dot + 1)).toTensor();
+}
+
+std::vector<std::int64_t> indices_in(const GptConfig& config, const std::vector<HeadId>& heads,
+                                     std::size_t layer) {
+  std::vector<std::int64_t> indices;
+  for (const HeadId head : heads) {
+    if (std::size_t(head.layer) != layer) continue;
+    indices.push_back(head_index(config.n_heads, config.kept, head).value());
+  }
+  return indices;
+}
+
+void require_whole(const GptConfig& config, const std::vector<HeadId>& heads) {
+  require_heads(config.n_heads, config.kept, heads);
+  const std::vector<HeadId> all = with_twins(config, heads);
+  if (all.size() == heads.size()) return;
+  throw UsageError("all layers share one set of weights: " + to_string(heads) +
+                   " cannot change without " + to_string(all));
 }
 
 }  // namespace attnviz

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "attnviz/gpt.h"
 
@@ -28,5 +29,13 @@ at::Tensor of_head(const at::Tensor& values, const std::string& name_in_block, s
 
 /// A parameter or buffer by its full name, such as block_0.w_q.
 at::Tensor weight(const torch::jit::Module& gpt, const std::string& name);
+
+/// Where those of `heads` that are in the layer lie among its heads. All must exist.
+std::vector<std::int64_t> indices_in(const GptConfig& config, const std::vector<HeadId>& heads,
+                                     std::size_t layer);
+
+/// Throws UsageError as require_heads does, and where layers share their weights and not all twins
+/// of a head are named.
+void require_whole(const GptConfig& config, const std::vector<HeadId>& heads);
 
 }  // namespace attnviz

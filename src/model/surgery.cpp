@@ -24,17 +24,6 @@ Gpt rebuilt(const Gpt& gpt, const GptConfig& config, const WeightSource& source)
   return result;
 }
 
-/// Where those of `heads` that are in the layer lie among its heads.
-std::vector<std::int64_t> indices_in(const GptConfig& config, const std::vector<HeadId>& heads,
-                                     std::size_t layer) {
-  std::vector<std::int64_t> indices;
-  for (const HeadId head : heads) {
-    if (std::size_t(head.layer) != layer) continue;
-    indices.push_back(head_index(config.n_heads, config.kept, head).value());
-  }
-  return indices;
-}
-
 /// The model's weights, those that are divided among heads as `change` makes them of a copy.
 /// change(values, name in its block, indices of the heads)
 template <typename Change>
@@ -46,14 +35,6 @@ WeightSource changed(const Gpt& gpt, const std::vector<HeadId>& heads, Change ch
     return change(values.detach().clone(), *part,
                   indices_in(gpt.record.config, heads, part->block));
   };
-}
-
-void require_whole(const GptConfig& config, const std::vector<HeadId>& heads) {
-  require_heads(config.n_heads, config.kept, heads);
-  const std::vector<HeadId> all = with_twins(config, heads);
-  if (all.size() == heads.size()) return;
-  throw UsageError("all layers share one set of weights: " + to_string(heads) +
-                   " cannot change without " + to_string(all));
 }
 
 /// The record's lists: a head is in the last one that it came to.

@@ -1,28 +1,15 @@
 #include "attnviz/train.h"
 
-#include <torch/script.h>
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <cmath>
 #include <random>
 
 #include "attnviz/error.h"
 #include "model/model_file.h"
+#include "model/training_loop.h"
 
 namespace attnviz {
 namespace {
-
-using torch::indexing::None;
-using torch::indexing::Slice;
-
-/// One step's windows. ids: [rows, window + 1] int64. counts: [rows, window] bool, the predictions
-/// that enter the loss; a random token that nothing foretells is left out.
-struct Batch {
-  at::Tensor ids;
-  at::Tensor counts;
-  at::Tensor softmax_tokens;  ///< [n] int64, or undefined for those of the batch and samples
-};
 
 class Batches {
  public:
@@ -51,6 +38,8 @@ class Batches {
                    [&](std::int64_t) { return pool[std::size_t(pick(words) % 256)]; });
     }
     batch.softmax_tokens = std::get<0>(at::_unique2(torch::tensor(pool)));
+    // Random blocks cannot be learned by heart, and dropout slows the learning of exact copies.
+    batch.with_dropout = false;
     return batch;
   }
 
@@ -89,7 +78,8 @@ class Batches {
   static Batch empty(std::int64_t rows, std::int64_t window) {
     return {torch::empty({rows, window + 1}, torch::kLong),
             torch::ones({rows, window}, torch::kBool),
-            {}};
+            {},
+            true};
   }
 
   template <typename Token>
@@ -137,69 +127,6 @@ class Batches {
   std::mt19937_64 random_;
   std::discrete_distribution<std::size_t> text_choice_;
 };
-
-/// What the softmax of one step is taken over, instead of the whole vocabulary.
-struct Candidates {
-  at::Tensor tokens;   ///< [n] int64, no token twice
-  at::Tensor targets;  ///< [predictions] int64, indices into tokens
-  at::Tensor weight;   ///< [n] float: log of how many tokens each stands for
-};
-
-/// The targets themselves and `n_samples` others drawn evenly, each of which stands for all the
-/// tokens that were not drawn (importance sampling; Jean et al. 2015, "sampled softmax").
-Candidates choose_candidates(const at::Tensor& targets, const at::Tensor& fixed,
-                             std::int64_t vocabulary_size, std::int64_t n_samples) {
-  at::Tensor own = fixed.defined() ? fixed : std::get<0>(at::_unique2(targets));
-  at::Tensor weight = torch::zeros({own.size(0)});
-  at::Tensor tokens = own;
-  if (!fixed.defined()) {
-    const at::Tensor drawn =
-        std::get<0>(at::_unique2(torch::randint(vocabulary_size, {n_samples}, torch::kLong)));
-    const at::Tensor others = drawn.masked_select(torch::isin(drawn, own).logical_not());
-    const double each = double(vocabulary_size - own.size(0)) / double(others.size(0));
-    tokens = torch::cat({own, others});
-    weight = torch::cat({weight, torch::full({others.size(0)}, std::log(each))});
-  }
-  return {tokens, torch::searchsorted(own, targets), weight};
-}
-
-at::Tensor loss_of(torch::jit::Module& gpt, const Batch& batch, std::int64_t n_samples) {
-  const bool is_tied = !gpt.hasattr("lm_head");
-  const at::Tensor lm_head = gpt.attr(is_tied ? "token_embedding" : "lm_head").toTensor();
-  const at::Tensor inputs = batch.ids.index({Slice(), Slice(None, -1)});
-  const at::Tensor targets = batch.ids.index({Slice(), Slice(1, None)}).masked_select(batch.counts);
-  const at::Tensor hidden =
-      gpt.get_method("hidden")({inputs}).toTensor().index({batch.counts});  // [predictions, d]
-  const Candidates candidates =
-      choose_candidates(targets, batch.softmax_tokens, lm_head.size(0), n_samples);
-  const at::Tensor logits =
-      torch::addmm(candidates.weight, hidden, lm_head.index_select(0, candidates.tokens).t());
-  return torch::nn::functional::cross_entropy(logits, candidates.targets);
-}
-
-/// Weight decay on the matrices of the blocks only: embeddings of rare tokens would fade away.
-torch::optim::AdamW make_optimizer(const torch::jit::Module& gpt, double learning_rate) {
-  std::vector<at::Tensor> decayed, others;
-  for (const auto& parameter : gpt.named_parameters()) {
-    const bool is_matrix = parameter.value.dim() >= 2 && parameter.name != "token_embedding";
-    (is_matrix ? decayed : others).push_back(parameter.value);
-  }
-  const auto options = [&](double decay) {
-    auto group = std::make_unique<torch::optim::AdamWOptions>(learning_rate);
-    group->betas(std::make_tuple(0.9, 0.98)).weight_decay(decay);
-    return group;
-  };
-  std::vector<torch::optim::OptimizerParamGroup> groups;
-  groups.emplace_back(decayed, options(0.01));
-  groups.emplace_back(others, options(0.0));
-  return torch::optim::AdamW(groups, torch::optim::AdamWOptions(learning_rate));
-}
-
-std::vector<at::Tensor> parameters_of(const torch::jit::Module& gpt) {
-  std::vector<at::Tensor> all;
-  for (const at::Tensor& parameter : gpt.parameters()) all.push_back(parameter);
-  return all;
-}
 
 /// Linear warm-up, then a cosine down to a tenth.
 double learning_rate_at(std::int64_t step, const TrainOptions& options) {
@@ -252,31 +179,21 @@ void run_steps(torch::jit::Module& gpt, const std::vector<TokenIds>& texts,
   torch::manual_seed(options.seed);
   Batches batches(texts, options, gpt.attr("token_embedding").toTensor().size(0));
   torch::optim::AdamW optimizer = make_optimizer(gpt, options.learning_rate);
-  const std::vector<at::Tensor> parameters = parameters_of(gpt);
+  TrainingLoop loop;
+  loop.last_step = options.steps;
+  loop.softmax_samples = options.softmax_samples;
+  loop.batches = [&](std::int64_t step) {
+    return std::vector<Batch>{next_batch(batches, step, options)};
+  };
+  loop.learning_rate = [&](std::int64_t step) { return learning_rate_at(step, options); };
   TrainProgress progress{.steps = options.steps};
-  for (std::int64_t step = 1; step <= options.steps; ++step) {
-    const Batch batch = next_batch(batches, step, options);
-    // Random blocks cannot be learned by heart, and dropout slows the learning of exact copies.
-    gpt.train(!batch.softmax_tokens.defined());
-    for (auto& group : optimizer.param_groups()) {
-      group.options().set_lr(learning_rate_at(step, options));
-    }
-    optimizer.zero_grad();
-    const at::Tensor loss = loss_of(gpt, batch, options.softmax_samples);
-    progress.loss = loss.item<double>();
-    if (!std::isfinite(progress.loss)) {
-      throw ModelError("the loss is not finite at step " + std::to_string(step) +
-                       "; try a smaller --learning-rate");
-    }
-    loss.backward();
-    torch::nn::utils::clip_grad_norm_(parameters, 1.0);
-    optimizer.step();
-    progress.step = step;
-    progress.tokens += batch.counts.numel();
-    progress.repeats_only = batch.softmax_tokens.defined();
-    if (!on_step(progress)) break;
-  }
-  gpt.eval();
+  run_loop(gpt, optimizer, loop, [&](const LoopStep& done) {
+    progress.step = done.step;
+    progress.tokens += done.n_tokens;
+    progress.loss = done.loss;
+    progress.repeats_only = done.repeats_only;
+    return on_step(progress);
+  });
 }
 
 }  // namespace

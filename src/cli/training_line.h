@@ -1,0 +1,38 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "terminal.h"
+
+namespace attnviz::cli {
+
+/// From now on Ctrl-C and SIGTERM are only noted: what trains asks, and stops in order.
+void catch_interrupts();
+[[nodiscard]] bool was_interrupted();
+
+/// How far a training is: a bar, the loss, tokens a second and the time left.
+class TrainingLine {
+ public:
+  struct Now {
+    std::int64_t step, steps;  ///< counted from 1
+    std::int64_t tokens;       ///< seen since the start
+    double loss;               ///< of this step
+    std::string doing;         ///< "text", "epoch 2 of 5"
+  };
+
+  void show(const Now& now);
+  void end() { line_.end(); }
+  void clear() { line_.clear(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  StatusLine line_{StatusLine::First::at_once};
+  double mean_loss_ = 0;
+  std::int64_t first_step_ = 0;  // that was shown: a run that was stopped begins in the middle
+  Clock::time_point start_ = Clock::now();
+};
+
+}  // namespace attnviz::cli

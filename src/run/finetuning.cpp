@@ -1,0 +1,278 @@
+#include "attnviz/finetuning.h"
+
+#include <torch/script.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "attnviz/error.h"
+#include "attnviz/file.h"
+#include "attnviz/run.h"
+#include "attnviz/train.h"
+#include "run/consent.h"
+#include "run/split.h"
+
+namespace attnviz {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+Json json_of(const EpochLosses& losses) {
+  return {{"train_loss", losses.train ? Json(*losses.train) : Json()},
+          {"held_out_loss", losses.held_out}};
+}
+
+EpochLosses losses_of(const Json& json) {
+  EpochLosses losses;
+  if (!json.at("train_loss").is_null()) losses.train = json.at("train_loss").get<double>();
+  losses.held_out = json.at("held_out_loss").get<double>();
+  return losses;
+}
+
+/// A model in training, and its losses so far: the first is that before it.
+struct Runner {
+  std::string whose;  ///< "" or "control"
+  fs::path state;     ///< the file of its state
+  Finetuning finetuning;
+  std::vector<EpochLosses> losses;
+
+  [[nodiscard]] std::string saved() const {
+    Json note = Json::array();
+    for (const EpochLosses& epoch : losses) note.push_back(json_of(epoch));
+    return finetuning.state(note.dump());
+  }
+  void resume() {
+    try {
+      for (const Json& epoch : Json::parse(finetuning.resume(read_file(state)))) {
+        losses.push_back(losses_of(epoch));
+      }
+    } catch (const UsageError& error) {
+      throw UsageError(state.string() + ": " + error.what());
+    }
+  }
+};
+
+class Run {
+ public:
+  Run(const FinetuneRunOptions& options, const FinetuneEvents& events)
+      : options_(options),
+        events_(events),
+        path_(options.model.empty() ? built_in_model() : options.model),
+        tokenizer_(options.vocabulary.empty() ? built_in_vocabulary() : options.vocabulary) {
+    result_.checkpoints = options.out;
+    result_.checkpoints += ".checkpoints";
+    check_files();
+    split_ =
+        read_split(options_.texts, options_.held_out, options_.finetune.context + 1, tokenizer_);
+    how_ = options_.finetune;
+    runners_.push_back(runner("", path_));
+    if (!options_.control.empty()) runners_.push_back(runner("control", options_.control));
+    if (options_.resume) {
+      for (Runner& one : runners_) one.resume();
+    }
+  }
+
+  FinetuneResult run() {
+    result_.steps = runners_[0].finetuning.steps();
+    for (std::int64_t epoch = 0; epoch <= how_.epochs; ++epoch) {
+      for (Runner& one : runners_) {
+        if (!bring_to(one, epoch)) return stopped();
+      }
+      report(epoch);
+    }
+    finish();
+    return std::move(result_);
+  }
+
+ private:
+  void check_files() {
+    if (options_.texts.empty()) throw UsageError("say what to train on: --text FILE");
+    check_writable(options_.out);
+    if (!options_.history.empty()) check_writable(options_.history);
+    if (options_.prefix) {
+      figures_ = survey_figure_files(options_.out_dir, *options_.prefix, 2);
+    }
+    const std::string folder = result_.checkpoints.string();
+    if (options_.resume && !fs::exists(state_file(""))) {
+      throw UsageError("there is nothing to go on with: no " + state_file("").string());
+    }
+    if (!options_.resume && fs::exists(result_.checkpoints)) {
+      throw UsageError(folder +
+                       " is there from a run that was stopped: go on with --resume, or "
+                       "remove it");
+    }
+    if (!options_.control.empty() && options_.resume && !fs::exists(state_file("control"))) {
+      throw UsageError("the run in " + folder + " had no --control");
+    }
+  }
+
+  [[nodiscard]] fs::path state_file(const std::string& whose) const {
+    return result_.checkpoints / (whose.empty() ? "state" : "state_" + whose);
+  }
+  [[nodiscard]] fs::path epoch_file(std::int64_t epoch) const {
+    return result_.checkpoints / ("epoch_" + std::to_string(epoch) + ".pt");
+  }
+
+  Runner runner(const std::string& whose, const fs::path& path) {
+    Gpt gpt = load_gpt(path);
+    const GptConfig& config = gpt.record.config;
+    if (config.vocabulary_size < std::int64_t(tokenizer_.size())) {
+      throw UsageError("the vocabulary has " + std::to_string(tokenizer_.size()) + " tokens, " +
+                       path.string() + " only " + std::to_string(config.vocabulary_size));
+    }
+    FinetuneOptions how = how_;
+    if (whose.empty()) {
+      if (options_.freeze_others && how.only_heads.empty()) how.only_heads = reset_in(gpt, path);
+      require_consent(config, options_.shared_layers, how.only_heads, path);
+    }
+    if (options_.shared_layers == SharedLayers::untie) gpt = untie_layers(gpt);
+    how.only_heads = with_twins(gpt.record.config, how.only_heads);
+    if (whose.empty()) how_ = how;
+    return {whose, state_file(whose), Finetuning(std::move(gpt), split_.used, how), {}};
+  }
+
+  static std::vector<HeadId> reset_in(const Gpt& gpt, const fs::path& path) {
+    if (!gpt.record.reset.empty()) return gpt.record.reset;
+    throw UsageError("no head of " + path.string() +
+                     " was reset, so --freeze-others has none to train: name some with --heads");
+  }
+
+  void say(const std::string& stage) const {
+    if (events_.on_stage) events_.on_stage(stage);
+  }
+
+  /// Trains and measures up to the end of an epoch; false where it was told to stop.
+  bool bring_to(Runner& one, std::int64_t epoch) {
+    if (std::int64_t(one.losses.size()) > epoch) return true;  // done before it was stopped
+    std::optional<double> train;
+    if (epoch > 0) {
+      train = train_epoch(one);
+      if (!train) return false;
+    }
+    say("measuring the held-out loss");
+    const double held_out =
+        held_out_loss(*one.finetuning.gpt().module, split_.held_out, how_.context);
+    if (!std::isfinite(held_out))
+      throw ModelError("the held-out loss is not finite" + last_good(epoch));
+    one.losses.push_back({train, held_out});
+    if (one.whose.empty()) save_gpt(with_step(one.finetuning.gpt(), epoch), epoch_file(epoch));
+    write_file_atomically(one.state, one.saved());
+    return true;
+  }
+
+  std::optional<double> train_epoch(Runner& one) {
+    try {
+      const auto train = one.finetuning.run_epoch([&](const FinetuneProgress& progress) {
+        return !events_.on_step || events_.on_step(progress, one.whose);
+      });
+      if (!train) write_file_atomically(one.state, one.saved());
+      return train;
+    } catch (const ModelError& error) {
+      throw ModelError(error.what() + last_good(std::int64_t(one.losses.size())));
+    }
+  }
+
+  [[nodiscard]] std::string last_good(std::int64_t epoch) const {
+    if (epoch < 2) return "; no epoch was finished";
+    return "; the last good checkpoint is " + epoch_file(epoch - 1).string();
+  }
+
+  [[nodiscard]] Gpt with_step(Gpt gpt, std::int64_t epoch) const {
+    if (epoch == 0) return gpt;
+    std::string step =
+        "finetuned " + std::to_string(epoch) + " of " + std::to_string(how_.epochs) + " epochs of";
+    for (const auto& text : options_.texts) step += " " + text.filename().string();
+    if (!how_.only_heads.empty()) step += ", " + to_string(how_.only_heads) + " alone";
+    add_step(gpt.record, step, path_);
+    return gpt;
+  }
+
+  [[nodiscard]] Survey survey(std::int64_t epoch) const {
+    say("looking at the heads");
+    SurveyOptions options;
+    options.model = epoch_file(epoch);
+    options.vocabulary = options_.vocabulary;
+    options.n_templates = 0;  // grammar takes longer than all the rest
+    Survey found = survey_heads(options);
+    found.model = epoch == 0 ? "before" : "epoch " + std::to_string(epoch);
+    return found;
+  }
+
+  void report(std::int64_t epoch) {
+    FinetuneEpoch done{epoch, runners_[0].losses[std::size_t(epoch)], {}, survey(epoch), {}};
+    if (runners_.size() > 1) done.control = runners_[1].losses[std::size_t(epoch)];
+    if (epoch > 0) done.changes = changes_since(done.survey, to_json(result_.epochs.back().survey));
+    result_.epochs.push_back(std::move(done));
+    if (events_.on_epoch) events_.on_epoch(result_.epochs.back());
+  }
+
+  FinetuneResult stopped() {
+    result_.is_finished = false;
+    result_.steps_done = runners_[0].finetuning.steps_done();
+    return std::move(result_);
+  }
+
+  void finish() {
+    result_.steps_done = result_.steps;
+    write_file_atomically(options_.out, read_file(epoch_file(how_.epochs)));
+    result_.files.push_back(options_.out);
+    if (!options_.history.empty()) {
+      write_file_atomically(options_.history, to_json(result_, options_) + "\n");
+      result_.files.push_back(options_.history);
+    }
+    if (!figures_.empty()) {
+      std::vector<Survey> surveys;
+      for (const FinetuneEpoch& epoch : result_.epochs) surveys.push_back(epoch.survey);
+      draw_surveys(surveys, figures_, options_.dpi);
+      result_.files.insert(result_.files.end(), figures_.begin(), figures_.end());
+    }
+    std::error_code ignored;
+    if (!options_.keep_checkpoints) fs::remove_all(result_.checkpoints, ignored);
+  }
+
+  const FinetuneRunOptions& options_;
+  const FinetuneEvents& events_;
+  fs::path path_;
+  Tokenizer tokenizer_;
+  FinetuneOptions how_;
+  Split split_;
+  std::vector<fs::path> figures_;
+  std::vector<Runner> runners_;  // the model, and its control where there is one
+  FinetuneResult result_;
+};
+
+}  // namespace
+
+FinetuneResult run_finetune(const FinetuneRunOptions& options, const FinetuneEvents& events) {
+  return Run(options, events).run();
+}
+
+std::string to_json(const FinetuneResult& result, const FinetuneRunOptions& options) {
+  const FinetuneOptions& how = options.finetune;
+  Json json = {{"kind", "attnviz finetune"},
+               {"version", 1},
+               {"attnviz", version()},
+               {"model", options.model.empty() ? "demo.pt" : options.model.filename().string()},
+               {"learning_rate", how.learning_rate},
+               {"batch", how.batch},
+               {"accumulate", how.accumulate},
+               {"context", how.context},
+               {"clip", how.clip},
+               {"softmax_samples", how.softmax_samples},
+               {"seed", how.seed},
+               {"steps", result.steps}};
+  json["epochs"] = Json::array();
+  for (const FinetuneEpoch& epoch : result.epochs) {
+    Json one = {{"epoch", epoch.epoch}};
+    one.update(json_of(epoch.losses));
+    if (epoch.control) one["control"] = json_of(*epoch.control);
+    one["changes"] = epoch.changes;
+    one["heads"] = Json::parse(to_json(epoch.survey));
+    json["epochs"].push_back(std::move(one));
+  }
+  // A path may hold bytes that are no UTF-8; JSON cannot.
+  return json.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace attnviz
