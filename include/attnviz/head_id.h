@@ -27,6 +27,9 @@ struct HeadId {
 /// pruned: heads are then counted from 0.
 using KeptHeads = std::vector<std::vector<std::int64_t>>;
 
+/// As many numbers a layer as it has heads, ascending from 0 or more; or none at all.
+[[nodiscard]] bool fits(const KeptHeads& kept, const std::vector<std::int64_t>& n_heads);
+
 /// The number of the head at `index` among those that its layer still has.
 [[nodiscard]] int head_number(const KeptHeads& kept, std::int64_t layer, std::int64_t index);
 

@@ -53,6 +53,7 @@ struct Shown {
   std::vector<std::string> tokens;    ///< as they are labelled in the figures
   std::size_t n_tokens_cut = 0;       ///< left out because of max_tokens
   std::vector<std::int64_t> n_heads;  ///< of each layer
+  KeptHeads kept;                     ///< which heads these are, where some were pruned
   CaptureMode capture = CaptureMode::automatic;
   std::vector<std::filesystem::path> files;                ///< written, in order
   std::vector<std::pair<std::string, double>> timings_ms;  ///< stage, milliseconds
@@ -83,7 +84,8 @@ Shown visualize_attention(const std::string& text, const std::string& prefix,
                           const ShowOptions& options = {});
 
 /// One JSON object: attnviz (its version), text, tokens, ids, tokens_cut (how many max_tokens left
-/// out), layers, heads (of each layer), capture, files, timings_ms (by stage).
+/// out), layers, heads (of each layer), of a pruned model head_numbers (those left, of each layer),
+/// capture, files, timings_ms (by stage).
 [[nodiscard]] std::string to_json(const Shown& shown);
 
 struct TrainRunOptions {

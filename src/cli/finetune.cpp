@@ -39,10 +39,11 @@ void print_epoch(const FinetuneEpoch& epoch, std::int64_t epochs) {
   std::cout << of_losses(epoch.losses) << '\n';
   if (epoch.control) std::cout << "  control: loss " << of_losses(*epoch.control) << '\n';
   for (std::size_t i = 0; i < std::min(kShown, epoch.changes.size()); ++i) {
-    std::cout << wrapped("  " + epoch.changes[i], output_width(), 6) << '\n';
+    std::cout << "  " << wrapped(epoch.changes[i], output_width() - 2, 6) << '\n';
   }
   if (epoch.changes.size() > kShown) {
-    std::cout << "  and " << epoch.changes.size() - kShown << " changes more (--history)\n";
+    std::cout << "  and " << counted(std::int64_t(epoch.changes.size() - kShown), "change")
+              << " more (--history)\n";
   }
   if (epoch.epoch > 0 && epoch.changes.empty()) {
     std::cout << "  no label, flag or score of a head moved by 0.1 or more\n";
@@ -75,11 +76,11 @@ std::string balance(const FinetuneResult& result) {
 int run(const FinetuneRunOptions& options) {
   catch_interrupts();
   TrainingLine line;
-  std::string doing;
   FinetuneEvents events;
   events.on_step = [&](const FinetuneProgress& now, const std::string& whose) {
-    doing = "epoch " + std::to_string(now.epoch) + (whose.empty() ? "" : ", " + whose);
-    line.show({now.step, now.steps, now.tokens, now.loss, doing});
+    const std::string doing =
+        "epoch " + std::to_string(now.epoch) + (whose.empty() ? "" : ", " + whose);
+    line.show({now.step, now.steps, now.tokens, now.loss, doing, options.control.empty() ? 1 : 2});
     return !was_interrupted();
   };
   events.on_stage = [](const std::string& stage) { spdlog::debug("{}", stage); };

@@ -19,7 +19,8 @@ class TrainingLine {
     std::int64_t step, steps;  ///< counted from 1
     std::int64_t tokens;       ///< seen since the start
     double loss;               ///< of this step
-    std::string doing;         ///< "text", "epoch 2 of 5"
+    std::string doing;         ///< "text", "epoch 2"; where it changes the clock starts anew
+    int n_models = 1;          ///< that are trained in turn, each as many steps
   };
 
   void show(const Now& now);
@@ -31,8 +32,10 @@ class TrainingLine {
 
   StatusLine line_{StatusLine::First::at_once};
   double mean_loss_ = 0;
-  std::int64_t first_step_ = 0;  // that was shown: a run that was stopped begins in the middle
-  Clock::time_point start_ = Clock::now();
+  // When `doing` began: what lies between two of them, such as measuring, is not training.
+  std::string doing_;
+  std::int64_t first_step_ = 0, first_tokens_ = 0;
+  Clock::time_point start_;
 };
 
 }  // namespace attnviz::cli

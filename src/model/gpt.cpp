@@ -2,9 +2,7 @@
 
 #include <torch/script.h>
 
-#include <algorithm>
 #include <cmath>
-#include <functional>
 #include <string>
 
 #include "attnviz/error.h"
@@ -234,16 +232,8 @@ void check(const GptConfig& config) {
     require(!config.shared_layers || n == config.n_heads[0],
             "layers that share their weights have the same heads");
   }
-  if (config.kept.empty()) return;
-  require(std::int64_t(config.kept.size()) == config.n_layers(),
-          "the heads that are left are told of other layers than there are");
-  for (std::size_t layer = 0; layer < config.kept.size(); ++layer) {
-    const auto& kept = config.kept[layer];
-    const bool fits =
-        std::int64_t(kept.size()) == config.n_heads[layer] &&
-        std::adjacent_find(kept.begin(), kept.end(), std::greater_equal<>()) == kept.end() &&
-        (kept.empty() || kept[0] >= 0);
-    require(fits, "a layer's heads do not fit the numbers that they are told to have");
+  require(fits(config.kept, config.n_heads), "the numbers of its heads do not fit its layers");
+  for (const auto& kept : config.kept) {
     require(!config.shared_layers || kept == config.kept[0],
             "layers that share their weights have the same heads");
   }

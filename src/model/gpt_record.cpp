@@ -73,6 +73,9 @@ GptRecord from_text(const std::string& text) {
     json.at("config").at(name).get_to(member);
   });
   record.config.kept = json.at("config").value("kept", KeptHeads());
+  if (!fits(record.config.kept, record.config.n_heads)) {
+    throw ModelError("its record names other heads than its layers have");
+  }
   for_each_surgery(record, [&](const char* name, std::vector<HeadId>& heads) {
     for (const Json& head : json.value(name, Json::array())) {
       heads.push_back(head_named(head.get<std::string>()));

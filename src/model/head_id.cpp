@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 
 #include "attnviz/error.h"
 
@@ -28,6 +29,19 @@ HeadId head_named(std::string_view name) {
     }
   }
   throw UsageError("'" + std::string(name) + "' names no head; head 1 of layer 5 is L5H1");
+}
+
+bool fits(const KeptHeads& kept, const std::vector<std::int64_t>& n_heads) {
+  if (kept.empty()) return true;
+  if (kept.size() != n_heads.size()) return false;
+  for (std::size_t layer = 0; layer < kept.size(); ++layer) {
+    const std::vector<std::int64_t>& numbers = kept[layer];
+    const bool ascend =
+        std::adjacent_find(numbers.begin(), numbers.end(), std::greater_equal<>()) == numbers.end();
+    if (std::int64_t(numbers.size()) != n_heads[layer] || !ascend) return false;
+    if (!numbers.empty() && numbers[0] < 0) return false;
+  }
+  return true;
 }
 
 int head_number(const KeptHeads& kept, std::int64_t layer, std::int64_t index) {

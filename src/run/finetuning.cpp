@@ -173,8 +173,9 @@ class Run {
     }
   }
 
+  /// epoch: the one that failed.
   [[nodiscard]] std::string last_good(std::int64_t epoch) const {
-    if (epoch < 2) return "; no epoch was finished";
+    if (epoch == 0) return {};
     return "; the last good checkpoint is " + epoch_file(epoch - 1).string();
   }
 

@@ -50,10 +50,12 @@ std::string choice_name(const FigureOptions& options) {
   return joined("layer", options.layers) + joined("head", options.heads);
 }
 
-std::string numbering(const std::vector<std::int64_t>& n_heads) {
+std::string numbering(const Shown& shown) {
   std::string text = "layers and heads count from 0, L1H2 is head 2 of layer 1; heads per layer:";
-  for (const std::int64_t n : n_heads) text += " " + std::to_string(n);
-  return text;
+  for (const std::int64_t n : shown.n_heads) text += " " + std::to_string(n);
+  if (shown.kept.empty()) return text;
+  return text +
+         "; of a pruned model, those left: " + to_string(all_heads(shown.n_heads, shown.kept));
 }
 
 /// What a picture or a tensor file says of its origin. No path and no time: the same run gives the
@@ -62,7 +64,7 @@ std::vector<std::pair<std::string, std::string>> origin(const Shown& shown, cons
   return {{"Software", "attnviz " + version()},
           {"attnviz:text", printable(shown.text)},
           {"attnviz:model", printable(model.path().filename().string())},
-          {"attnviz:heads", numbering(shown.n_heads)}};
+          {"attnviz:heads", numbering(shown)}};
 }
 
 void save_attention(const fs::path& path, const Shown& shown, const AttentionPatterns& patterns,
@@ -134,6 +136,7 @@ Shown Visualizer::show(const std::string& text, const std::string& prefix) {
     return check_patterns(model_.capture(shown.ids), model_.kept_heads());
   });
   shown.capture = model_.capture_mode();
+  shown.kept = model_.kept_heads();
   for (std::int64_t l = 0; l < patterns.n_layers(); ++l) {
     shown.n_heads.push_back(patterns.n_heads(l));
   }
@@ -173,6 +176,7 @@ std::string to_json(const Shown& shown) {
   json["tokens_cut"] = shown.n_tokens_cut;
   json["layers"] = shown.n_heads.size();
   json["heads"] = shown.n_heads;
+  if (!shown.kept.empty()) json["head_numbers"] = shown.kept;
   json["capture"] = to_string(shown.capture);
   json["files"] = nlohmann::json::array();
   for (const fs::path& file : shown.files) json["files"].push_back(file.string());
