@@ -15,11 +15,11 @@ namespace {
 
 constexpr char kExamples[] = R"(Examples:
   attnviz finetune pruned.pt --text books/*.txt -o tuned.pt --control gpt.pt
-  attnviz finetune reset.pt --text book.txt -o tuned.pt --freeze-others --lr 1e-3
-  attnviz finetune gpt.pt --text book.txt -o tuned.pt --history h.json --prefix tuned
+  attnviz finetune reset.pt --text book.txt -o tuned.pt --freeze-others
+  attnviz finetune gpt.pt --text book.txt -o tuned.pt --history h.json --prefix t
 Ctrl-C stops after the step, with a checkpoint in OUT.pt.checkpoints; the same
-command with --resume goes on, and ends in the same weights. docs/surgery.md says
-what is measured.)";
+command with --resume goes on, and ends in the same weights. What is measured:
+docs/surgery.md.)";
 
 std::string of_losses(const EpochLosses& losses) {
   char text[128];

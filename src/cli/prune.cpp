@@ -19,9 +19,9 @@ constexpr char kExamples[] = R"(Examples:
   attnviz prune gpt.pt --fraction 0.25 --text books/*.txt -o smaller.pt
   attnviz prune gpt.pt --flagged --dry-run
   attnviz prune foreign.pt --heads L1H0 --mask -o masked.pt
-Heads go one by one, the least important first, and the held-out loss is measured
-each time; before it passes the limit, pruning stops. What is measured, and how
-weights are cut: docs/surgery.md.
+Heads go one by one, the least important first, and the held-out loss is
+measured each time; before it passes the limit, pruning stops. What is measured,
+and how weights are cut: docs/surgery.md.
 Exit status: 0 done, 1 failed, or --heads not all gone, 2 wrong usage.)";
 
 const std::map<std::string, PruneOrder> kOrders = {{"importance", PruneOrder::importance},

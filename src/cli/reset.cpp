@@ -39,8 +39,8 @@ std::function<int()> set_up_reset(CLI::App& app) {
   app.footer(R"(Examples:
   attnviz reset gpt.pt --heads L0H3,L2H1 -o reset.pt
   attnviz finetune reset.pt --text book.txt --freeze-others -o trained.pt
-The heads' columns of the output projection become zero, so that the model computes
-what it does without them; from there they can learn something new.)");
+The heads' columns of the output projection become zero, so that the model
+computes what it does without them; from there they can learn something new.)");
   return [options] { return run(*options); };
 }
 
