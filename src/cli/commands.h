@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,13 @@ inline const std::vector<Command>& commands() {
 
 /// Refuses "", which a script gives when a variable of its own is not set.
 CLI::Validator not_empty();
+
+/// A whole number above 0, its default shown.
+CLI::Option* add_number(CLI::App& app, const char* name, std::int64_t& value, const char* help);
+
+/// --prefix, --out-dir and --dpi, of pictures that are drawn only with a prefix.
+void add_pictures(CLI::App& app, std::optional<std::string>& prefix, std::filesystem::path& out_dir,
+                  int& dpi, const char* help);
 
 /// MODEL, and -o OUT.pt.
 CLI::Option* add_model(CLI::App& app, std::filesystem::path& model);

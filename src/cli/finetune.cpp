@@ -16,7 +16,7 @@ namespace {
 constexpr char kExamples[] = R"(Examples:
   attnviz finetune pruned.pt --text books/*.txt -o tuned.pt --control gpt.pt
   attnviz finetune reset.pt --text book.txt -o tuned.pt --freeze-others
-  attnviz finetune gpt.pt --text book.txt -o tuned.pt --history h.json --prefix t
+  attnviz finetune gpt.pt --text book.txt -o t.pt --history h.json --prefix t
 Ctrl-C stops after the step, with a checkpoint in OUT.pt.checkpoints; the same
 command with --resume goes on, and ends in the same weights. What is measured:
 docs/surgery.md.)";
@@ -105,10 +105,7 @@ int run(const FinetuneRunOptions& options) {
 void add_training(CLI::App& app, FinetuneRunOptions& options) {
   FinetuneOptions& how = options.finetune;
   const auto number = [&](const char* name, std::int64_t& value, const char* help) {
-    app.add_option(name, value, help)
-        ->check(CLI::PositiveNumber.description(""))
-        ->option_text("N [" + std::to_string(value) + "]")
-        ->group("Training");
+    add_number(app, name, value, help)->group("Training");
   };
   number("--epochs", how.epochs, "times that the texts are seen");
   app.add_option("--lr", how.learning_rate, "learning rate of AdamW, after a short warm-up")
@@ -148,18 +145,9 @@ void add_output(CLI::App& app, FinetuneRunOptions& options) {
       ->check(not_empty())
       ->option_text("F.json")
       ->group("Output");
-  app.add_option("--prefix", options.prefix,
-                 "draw the heads over epochs, P_head_history.png, and at the end, "
-                 "P_head_summary.png")
-      ->option_text("P")
-      ->group("Output");
-  app.add_option("--out-dir", options.out_dir, "folder for the pictures, made if missing")
-      ->option_text("D [.]")
-      ->group("Output");
-  app.add_option("--dpi", options.dpi, "pixels per inch")
-      ->check(CLI::Range(40, 1200).description(""))
-      ->option_text("N [" + std::to_string(options.dpi) + "]")
-      ->group("Output");
+  add_pictures(app, options.prefix, options.out_dir, options.dpi,
+               "draw the heads over epochs, P_head_history.png, and at the end, "
+               "P_head_summary.png");
   app.add_flag("--resume", options.resume, "go on with a run that was stopped")
       ->option_text(" ")
       ->group("Output");

@@ -195,9 +195,8 @@ void add_text_options(CLI::App& app, HeadsArguments& arguments) {
   app.add_option("--dir", arguments.folders, "all .txt files in and below a folder")
       ->check(not_empty())
       ->option_text("D...");
-  app.add_option("--max-tokens", arguments.options.max_tokens, "cut longer texts there, and say so")
-      ->check(CLI::PositiveNumber.description(""))
-      ->option_text("N [" + std::to_string(arguments.options.max_tokens) + "]");
+  add_number(app, "--max-tokens", arguments.options.max_tokens,
+             "cut longer texts there, and say so");
 }
 
 void add_measure_options(CLI::App& app, HeadsArguments& arguments) {
@@ -263,17 +262,8 @@ void add_output_options(CLI::App& app, HeadsArguments& arguments) {
       ->excludes(json)
       ->excludes(csv)
       ->group("Output");
-  app.add_option("--prefix", arguments.prefix,
-                 "draw P_head_summary.png, and of several models P_head_history.png")
-      ->option_text("P")
-      ->group("Output");
-  app.add_option("--out-dir", arguments.out_dir, "folder for the pictures, made if missing")
-      ->option_text("D [.]")
-      ->group("Output");
-  app.add_option("--dpi", arguments.dpi, "pixels per inch")
-      ->check(CLI::Range(40, 1200))
-      ->option_text("N [" + std::to_string(arguments.dpi) + "]")
-      ->group("Output");
+  add_pictures(app, arguments.prefix, arguments.out_dir, arguments.dpi,
+               "draw P_head_summary.png, and of several models P_head_history.png");
   app.add_option("--list", arguments.list, "print the scores, or the thresholds, and be done")
       ->check(CLI::IsMember({"scores", "thresholds"}).description(""))
       ->option_text("WHAT")

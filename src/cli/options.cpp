@@ -14,6 +14,24 @@ CLI::Validator not_empty() {
           ""};
 }
 
+CLI::Option* add_number(CLI::App& app, const char* name, std::int64_t& value, const char* help) {
+  return app.add_option(name, value, help)
+      ->check(CLI::PositiveNumber.description(""))
+      ->option_text("N [" + std::to_string(value) + "]");
+}
+
+void add_pictures(CLI::App& app, std::optional<std::string>& prefix, std::filesystem::path& out_dir,
+                  int& dpi, const char* help) {
+  app.add_option("--prefix", prefix, help)->option_text("P")->group("Output");
+  app.add_option("--out-dir", out_dir, "folder for the pictures, made if missing")
+      ->option_text("D [.]")
+      ->group("Output");
+  app.add_option("--dpi", dpi, "pixels per inch")
+      ->check(CLI::Range(40, 1200).description(""))
+      ->option_text("N [" + std::to_string(dpi) + "]")
+      ->group("Output");
+}
+
 CLI::Option* add_model(CLI::App& app, std::filesystem::path& model) {
   return app.add_option("MODEL", model, "TorchScript GPT (default: the built-in one)")
       ->check(not_empty())

@@ -148,12 +148,6 @@ void add_choice(CLI::App& app, PruneOptions& options) {
 }
 
 void add_texts(CLI::App& app, PruneOptions& options) {
-  const auto number = [&](const char* name, std::int64_t& value, const char* help) {
-    app.add_option(name, value, help)
-        ->check(CLI::PositiveNumber.description(""))
-        ->option_text("N [" + std::to_string(value) + "]")
-        ->group("Texts");
-  };
   app.add_option("--text", options.texts,
                  "text files to decide on, the end of each held out; none: built-in texts")
       ->check(not_empty())
@@ -162,8 +156,9 @@ void add_texts(CLI::App& app, PruneOptions& options) {
   app.add_option("--held-out", options.held_out, "share of each file that is only measured on")
       ->option_text("X [0.05]")
       ->group("Texts");
-  number("--context", options.context, "tokens in a window");
-  number("--windows", options.n_windows, "windows to decide on, and to measure on");
+  add_number(app, "--context", options.context, "tokens in a window")->group("Texts");
+  add_number(app, "--windows", options.n_windows, "windows to decide on, and to measure on")
+      ->group("Texts");
 }
 
 }  // namespace

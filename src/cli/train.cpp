@@ -48,10 +48,7 @@ int run_train(const TrainRunOptions& options) {
 std::function<int()> set_up_train(CLI::App& app) {
   auto options = std::make_shared<TrainRunOptions>();
   const auto number = [&](const char* name, std::int64_t& value, const char* help) {
-    app.add_option(name, value, help)
-        ->check(CLI::PositiveNumber.description(""))
-        ->option_text("N [" + std::to_string(value) + "]");
-    return app.get_option(name);
+    return add_number(app, name, value, help);
   };
   app.add_option("--text", options->texts, "text files to learn from")
       ->required()
