@@ -57,6 +57,7 @@ struct FinetuneEpoch {
 
 struct FinetuneResult {
   std::vector<FinetuneEpoch> epochs;  ///< the first is 0
+  std::vector<std::string> changes;   ///< of heads, since before training
   bool is_finished = true;            ///< else on_step stopped it
   std::int64_t steps_done = 0, steps = 0;
   std::filesystem::path checkpoints;         ///< where the run can be gone on with

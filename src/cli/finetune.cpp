@@ -1,7 +1,6 @@
 #include <spdlog/spdlog.h>
 
 #include <cmath>
-#include <cstdio>
 #include <iostream>
 
 #include "attnviz/error.h"
@@ -22,15 +21,27 @@ command with --resume goes on, and ends in the same weights. What is measured:
 docs/surgery.md.)";
 
 std::string of_losses(const EpochLosses& losses) {
-  char text[128];
   const std::string train = losses.train ? fmt::format("train {:.4f}, ", *losses.train) : "";
-  std::snprintf(text, sizeof text, "%sheld-out %.4f (perplexity %.2f)", train.c_str(),
-                losses.held_out, std::exp(losses.held_out));
-  return text;
+  return train + fmt::format("held-out {:.4f} (perplexity {:.2f})", losses.held_out,
+                             std::exp(losses.held_out));
+}
+
+/// The first few; all are in the history.
+void print_changes(const std::vector<std::string>& changes) {
+  constexpr std::size_t kShown = 5;
+  for (std::size_t i = 0; i < std::min(kShown, changes.size()); ++i) {
+    std::cout << "  " << wrapped(changes[i], output_width() - 2, 6) << '\n';
+  }
+  if (changes.size() > kShown) {
+    std::cout << "  and " << counted(std::int64_t(changes.size() - kShown), "change")
+              << " more (--history)\n";
+  }
+  if (changes.empty()) {
+    std::cout << "  no label, flag or score of a head moved by 0.1 or more\n";
+  }
 }
 
 void print_epoch(const FinetuneEpoch& epoch, std::int64_t epochs) {
-  constexpr std::size_t kShown = 4;
   if (epoch.epoch == 0) {
     std::cout << "before training: loss ";
   } else {
@@ -38,16 +49,7 @@ void print_epoch(const FinetuneEpoch& epoch, std::int64_t epochs) {
   }
   std::cout << of_losses(epoch.losses) << '\n';
   if (epoch.control) std::cout << "  control: loss " << of_losses(*epoch.control) << '\n';
-  for (std::size_t i = 0; i < std::min(kShown, epoch.changes.size()); ++i) {
-    std::cout << "  " << wrapped(epoch.changes[i], output_width() - 2, 6) << '\n';
-  }
-  if (epoch.changes.size() > kShown) {
-    std::cout << "  and " << counted(std::int64_t(epoch.changes.size() - kShown), "change")
-              << " more (--history)\n";
-  }
-  if (epoch.epoch > 0 && epoch.changes.empty()) {
-    std::cout << "  no label, flag or score of a head moved by 0.1 or more\n";
-  }
+  if (epoch.epoch > 0) print_changes(epoch.changes);
   std::cout << std::flush;
 }
 
@@ -55,22 +57,18 @@ void print_epoch(const FinetuneEpoch& epoch, std::int64_t epochs) {
 std::string balance(const FinetuneResult& result) {
   const FinetuneEpoch &first = result.epochs.front(), &last = result.epochs.back();
   const double was = first.losses.held_out, is = last.losses.held_out;
-  char text[400];
-  std::snprintf(text, sizeof text, "held-out loss %.4f -> %.4f nats per token (%+.4f)", was, is,
-                is - was);
-  std::string all = text;
-  if (!last.control) return all;
+  std::string text =
+      fmt::format("held-out loss {:.4f} -> {:.4f} nats per token ({:+.4f})", was, is, is - was);
+  if (!last.control) return text;
   const double whole = first.control->held_out, control = last.control->held_out;
-  std::snprintf(text, sizeof text, "; the control, trained as long, %.4f -> %.4f (%+.4f)", whole,
-                control, control - whole);
-  all += text;
+  text += fmt::format("; the control, trained as long, {:.4f} -> {:.4f} ({:+.4f})", whole, control,
+                      control - whole);
   const double cost = was - whole;
-  if (cost <= 0) return all + "; the model was no worse than the control before";
-  std::snprintf(text, sizeof text,
-                "; of the %.4f nats that it was behind before, %.4f are left (%.0f %% brought "
-                "back beyond what training gives the control)",
-                cost, is - control, 100 * (1 - (is - control) / cost));
-  return all + text;
+  if (cost <= 0) return text + "; the model was no worse than the control before";
+  return text + fmt::format(
+                    "; of the {:.4f} nats that it was behind before, {:.4f} are left "
+                    "({:.0f} % brought back beyond what training gives the control)",
+                    cost, is - control, 100 * (1 - (is - control) / cost));
 }
 
 int run(const FinetuneRunOptions& options) {
@@ -97,6 +95,8 @@ int run(const FinetuneRunOptions& options) {
         result.steps_done, result.steps, result.checkpoints.string());
     return kFailed;
   }
+  std::cout << "\nsince before training:\n";
+  print_changes(result.changes);
   std::cout << '\n' << wrapped(balance(result), output_width(), 2) << '\n';
   for (const auto& file : result.files) std::cout << file.string() << '\n';
   return kDone;

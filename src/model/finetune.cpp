@@ -5,9 +5,11 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <sstream>
+#include <string_view>
 
 #include "attnviz/error.h"
 #include "model/head_weights.h"
@@ -37,31 +39,25 @@ std::vector<Window> windows_of(const std::vector<TokenIds>& texts, std::int64_t 
   return windows;
 }
 
-/// FNV-1a: tells runs apart, and nothing hangs on it but an error message.
-std::string hash_of(const void* bytes, std::size_t n, std::uint64_t& hash) {
-  for (std::size_t i = 0; i < n; ++i) {
-    hash = (hash ^ static_cast<const unsigned char*>(bytes)[i]) * 0x100000001b3U;
-  }
-  return std::to_string(hash);
+/// Tells runs apart, on one machine.
+void add_bytes(std::size_t& hash, const void* bytes, std::size_t n) {
+  const std::string_view view(static_cast<const char*>(bytes), n);
+  hash = 31 * hash + std::hash<std::string_view>{}(view);
 }
 
-std::string hash_of(const std::vector<TokenIds>& texts) {
-  std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const TokenIds& ids : texts) {
-    const std::size_t n = ids.size();
-    hash_of(&n, sizeof n, hash);
-    hash_of(ids.data(), n * sizeof ids[0], hash);
-  }
-  return std::to_string(hash);
+std::size_t hash_of(const std::vector<TokenIds>& texts) {
+  std::size_t hash = texts.size();
+  for (const TokenIds& ids : texts) add_bytes(hash, ids.data(), ids.size() * sizeof(TokenId));
+  return hash;
 }
 
-std::string hash_of(const torch::jit::Module& gpt) {
-  std::uint64_t hash = 0xcbf29ce484222325U;
+std::size_t hash_of(const torch::jit::Module& gpt) {
+  std::size_t hash = 0;
   for (const at::Tensor& parameter : gpt.parameters()) {
     const at::Tensor values = parameter.detach().contiguous();
-    hash_of(values.data_ptr(), values.nbytes(), hash);
+    add_bytes(hash, values.data_ptr(), values.nbytes());
   }
-  return std::to_string(hash);
+  return hash;
 }
 
 void check(const std::vector<TokenIds>& texts, const FinetuneOptions& options,

@@ -216,6 +216,8 @@ class Run {
 
   void finish() {
     result_.steps_done = result_.steps;
+    result_.changes =
+        changes_since(result_.epochs.back().survey, to_json(result_.epochs.front().survey));
     write_file_atomically(options_.out, read_file(epoch_file(how_.epochs)));
     result_.files.push_back(options_.out);
     if (!options_.history.empty()) {
@@ -262,7 +264,8 @@ std::string to_json(const FinetuneResult& result, const FinetuneRunOptions& opti
                {"clip", how.clip},
                {"softmax_samples", how.softmax_samples},
                {"seed", how.seed},
-               {"steps", result.steps}};
+               {"steps", result.steps},
+               {"changes", result.changes}};
   json["epochs"] = Json::array();
   for (const FinetuneEpoch& epoch : result.epochs) {
     Json one = {{"epoch", epoch.epoch}};
