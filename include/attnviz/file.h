@@ -19,7 +19,7 @@ namespace attnviz {
 
 /// Writes `bytes` beside `path` under a temporary name, flushes it to disk and renames it, so that
 /// `path` holds the old content or all of the new. Makes missing folders.
-/// Throws FileError (no permission, disk full, not a folder); then no temporary file is left.
+/// Throws FileError (no permission, disk full, a folder, a device); then no temporary file is left.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
 /// Throws FileError where write_file_atomically could not write to `path`, as far as that can be

@@ -22,7 +22,7 @@ struct FinetuneOptions {
   /// Tokens that the softmax is taken over besides those of the batch; 0: the whole vocabulary.
   std::int64_t softmax_samples = 0;
   /// Train these heads alone: their rows of w_q, w_k, w_v and biases, and columns of w_o. All other
-  /// weights stay, bit for bit. Empty: train everything.
+  /// weights stay, bit for bit. Empty: train everything, but that masked heads stay silent.
   std::vector<HeadId> only_heads;
   std::uint64_t seed = 0;  ///< of the windows' order, of dropout and of softmax samples
 };

@@ -29,8 +29,9 @@ struct FinetuneRunOptions {
   FinetuneOptions finetune;
   /// Train the heads alone that were reset, by the model's record; only_heads names others.
   bool freeze_others = false;
-  /// The model before surgery: trained beside it, with the same texts and steps, so that what more
-  /// training brings is not taken for what was brought back. Empty: none.
+  Precision precision = Precision::single;  ///< of what is written; half may round small steps away
+  /// The model before surgery: trained beside it, all of it, with the same texts and steps, so that
+  /// what more training brings is not taken for what was brought back. Empty: none.
   std::filesystem::path control;
   SharedLayers shared_layers = SharedLayers::refuse;
   bool resume = false;                  ///< go on with a run that was stopped
@@ -44,7 +45,7 @@ struct FinetuneRunOptions {
 /// One model's losses after an epoch, nats per token.
 struct EpochLosses {
   std::optional<double> train;  ///< mean over the epoch; none before the first
-  double held_out = 0;          ///< over the whole vocabulary, evaluation mode
+  double held_out = 0;          ///< over the whole vocabulary, of the weights as they are saved
 };
 
 struct FinetuneEpoch {
@@ -72,12 +73,12 @@ struct FinetuneEvents {
   std::function<void(const std::string& stage)> on_stage = {};
 };
 
-/// Fine-tunes a model and writes it in the precision of its file. After every epoch it is measured
+/// Fine-tunes a model and writes it. After every epoch it is measured
 /// on the held-out text, its heads are reported, and a checkpoint is written to OUT.checkpoints:
 /// epoch_N.pt, a model like any other, and what --resume needs; all by atomic rename.
 /// Throws what its parts throw; UsageError where a stopped run's checkpoints are there and resume
-/// is not set, or the other way round; ModelError where the loss is not finite, naming the last
-/// good checkpoint.
+/// is not set, or the other way round, and where one file would be written over another; ModelError
+/// where the loss is not finite, naming the last good checkpoint.
 [[nodiscard]] FinetuneResult run_finetune(const FinetuneRunOptions& options,
                                           const FinetuneEvents& events);
 

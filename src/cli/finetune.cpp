@@ -76,9 +76,13 @@ int run(const FinetuneRunOptions& options) {
   TrainingLine line;
   FinetuneEvents events;
   events.on_step = [&](const FinetuneProgress& now, const std::string& whose) {
-    const std::string doing =
-        "epoch " + std::to_string(now.epoch) + (whose.empty() ? "" : ", " + whose);
-    line.show({now.step, now.steps, now.tokens, now.loss, doing, options.control.empty() ? 1 : 2});
+    const bool is_control = !whose.empty();
+    // The other one has its part of this epoch to come, or has had it.
+    const std::int64_t an_epoch = now.steps / options.finetune.epochs;
+    const std::int64_t elsewhere =
+        options.control.empty() ? 0 : now.steps - an_epoch * (now.epoch - (is_control ? 0 : 1));
+    const std::string doing = (is_control ? "control " : "epoch ") + std::to_string(now.epoch);
+    line.show({now.step, now.steps, now.tokens, now.loss, doing, elsewhere});
     return !was_interrupted();
   };
   events.on_stage = [](const std::string& stage) { spdlog::debug("{}", stage); };
@@ -136,6 +140,11 @@ void add_training(CLI::App& app, FinetuneRunOptions& options) {
 }
 
 void add_output(CLI::App& app, FinetuneRunOptions& options) {
+  app.add_flag_callback(
+         "--half", [&] { options.precision = Precision::half; },
+         "write half precision: half the size, but small steps are rounded away")
+      ->option_text(" ")
+      ->group("Output");
   app.add_option("--control", options.control,
                  "train the model before surgery as long, to tell what was brought back")
       ->check(not_empty())

@@ -49,7 +49,9 @@ CLI::Option* add_heads(CLI::App& app, std::vector<HeadId>& heads, const std::str
       .add_option_function<std::vector<std::string>>(
           "--heads",
           [&heads](const std::vector<std::string>& names) {
-            for (const std::string& name : names) heads.push_back(head_named(name));
+            for (const std::string& name : names) {
+              heads.push_back(head_named(CLI::detail::trim_copy(name)));
+            }
           },
           help)
       ->delimiter(',')

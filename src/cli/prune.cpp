@@ -50,11 +50,17 @@ std::string change(double nats) {
   return text;
 }
 
+/// Of shared layers one head stands for all of its number.
+std::string name_of(const std::vector<HeadId>& heads) {
+  if (heads.empty()) return "(none)";
+  if (heads.size() == 1) return to_string(heads[0]);
+  return "H" + std::to_string(heads[0].head) + " of all layers";
+}
+
 void print_step(const PruneStep& step, double before) {
   char effect[32] = "";
   if (step.effect) std::snprintf(effect, sizeof effect, "%+.4f", *step.effect);
-  std::printf("%-22s %8s %13.4f %11.2f %9s\n",
-              (step.heads.empty() ? "(none)" : to_string(step.heads[0])).c_str(), effect,
+  std::printf("%-22s %8s %13.4f %11.2f %9s\n", name_of(step.heads).c_str(), effect,
               step.held_out_loss, std::exp(step.held_out_loss),
               change(step.held_out_loss - before).c_str());
 }
@@ -127,7 +133,7 @@ void add_choice(CLI::App& app, PruneOptions& options) {
       ->option_text("X")
       ->group("Which heads");
   app.add_flag("--flagged", options.flagged,
-               "those with a flag that is more than information (attnviz heads --only flagged)")
+               "those with a flag that is more than information, on the texts decided on")
       ->group("Which heads");
   app.add_option_function<std::string>(
          "--by", [&](const std::string& name) { options.order = kOrders.at(name); },

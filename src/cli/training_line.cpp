@@ -21,7 +21,7 @@ std::string duration(double seconds) {
 }
 
 std::string bar(std::int64_t step, std::int64_t steps) {
-  constexpr std::int64_t kWidth = 12;
+  constexpr std::int64_t kWidth = 8;
   const auto done = std::size_t(step * kWidth / steps);
   return "[" + std::string(done, '=') + std::string(kWidth - done, ' ') + "]";
 }
@@ -51,10 +51,10 @@ void TrainingLine::show(const Now& now) {
   const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
   const double a_step = seconds / double(now.step - first_step_);
   char line[128];
-  std::snprintf(line, sizeof line, "%s %ld/%ld %s, loss %.3f, %.0f tokens/s, %s left",
+  std::snprintf(line, sizeof line, "%s %ld/%ld %s, loss %.2f, %.0f tok/s, %s left",
                 bar(now.step, now.steps).c_str(), long(now.step), long(now.steps),
                 now.doing.c_str(), mean_loss_, double(now.tokens - first_tokens_) / seconds,
-                duration(a_step * double(now.steps - now.step) * now.n_models).c_str());
+                duration(a_step * double(now.steps - now.step + now.steps_elsewhere)).c_str());
   line_.show(line);
 }
 

@@ -20,7 +20,7 @@ class TrainingLine {
     std::int64_t tokens;       ///< seen since the start
     double loss;               ///< of this step
     std::string doing;         ///< "text", "epoch 2"; where it changes the clock starts anew
-    int n_models = 1;          ///< that are trained in turn, each as many steps
+    std::int64_t steps_elsewhere = 0;  ///< that another model, trained in turn, has to come
   };
 
   void show(const Now& now);

@@ -49,6 +49,9 @@ void check_target(const fs::path& path) {
   if (fs::is_directory(status)) {
     throw FileError("cannot write " + path.string() + ": it is a folder");
   }
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    throw FileError("cannot write " + path.string() + ": it is a device or a pipe, no file");
+  }
 }
 
 /// Without this a crash soon after the rename could leave the new name with no content.

@@ -12,9 +12,8 @@
 #include <string_view>
 
 #include "attnviz/error.h"
-#include "model/head_weights.h"
+#include "model/frozen_weights.h"
 #include "model/model_file.h"
-#include "model/only_heads.h"
 #include "model/training_loop.h"
 
 namespace attnviz {
@@ -89,7 +88,7 @@ struct Finetuning::State {
   FinetuneOptions options;
   std::vector<Window> windows;
   Json plan;  // what a state to go on with must have in common
-  OnlyHeads only_heads;
+  FrozenWeights frozen;
   torch::optim::AdamW optimizer;
   std::int64_t step = 0;    // done
   std::int64_t tokens = 0;  // seen since the start of this object
@@ -102,7 +101,7 @@ struct Finetuning::State {
         options(how),
         windows(windows_of(all, how.context)),
         plan(plan_of()),
-        only_heads(gpt, how.only_heads),
+        frozen(gpt, how.only_heads),
         optimizer(make_optimizer(*gpt.module, how.learning_rate)) {}
 
   [[nodiscard]] Json plan_of() const {
@@ -115,7 +114,7 @@ struct Finetuning::State {
             {"context", options.context},
             {"clip", options.clip},
             {"softmax samples", options.softmax_samples},
-            {"heads", to_string(options.only_heads)},
+            {"choice of heads", to_string(options.only_heads)},
             {"seed", options.seed}};
   }
 
@@ -184,8 +183,8 @@ bool Finetuning::State::run_to(std::int64_t last,
     return batches_of(order, at - 1 - epoch * steps_an_epoch());
   };
   loop.learning_rate = [&](std::int64_t at) { return learning_rate_at(at); };
-  loop.before_update = [&] { only_heads.mask_gradients(); };
-  loop.after_update = [&] { only_heads.restore_others(); };
+  loop.before_update = [&] { frozen.mask_gradients(); };
+  loop.after_update = [&] { frozen.restore(); };
   run_loop(*gpt.module, optimizer, loop, [&](const LoopStep& done) {
     step = done.step;
     tokens += done.n_tokens;
@@ -274,11 +273,10 @@ std::string Finetuning::resume(const std::string& saved) {
     const Json plan = Json::parse(value("plan").toStringRef());
     for (const auto& [name, now] : state.plan.items()) {
       if (plan.at(name) == now) continue;
-      const bool is_hash = name == "weights" || name == "texts";
-      throw UsageError(
-          "that run cannot be gone on with: " +
-          (is_hash ? "it had other " + name
-                   : "its " + name + " was " + plan.at(name).dump() + ", not " + now.dump()));
+      std::string what = "its " + name + " was " + plan.at(name).dump() + ", not " + now.dump();
+      if (name == "weights") what = "it began with another model";
+      if (name == "texts") what = "it had other texts, or held out another share";
+      throw UsageError("that run cannot be gone on with: " + what);
     }
     std::size_t n = 0;
     for (at::Tensor parameter : state.gpt.module->parameters()) {

@@ -19,7 +19,7 @@ void require_consent(const GptConfig& config, SharedLayers shared_layers,
       return std::find(heads.begin(), heads.end(), head) != heads.end();
     });
     if (others.empty()) return;
-    consequence = "with " + to_string(heads) + " changes " + to_string(others);
+    consequence = "changing " + to_string(heads) + " also changes " + to_string(others);
   }
   throw UsageError("the " + std::to_string(config.n_layers()) + " layers of " + model.string() +
                    " share one set of weights: " + consequence +

@@ -4,6 +4,8 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <numeric>
+#include <set>
 
 #include "attnviz/error.h"
 #include "attnviz/file.h"
@@ -49,6 +51,8 @@ struct Runner {
       }
     } catch (const UsageError& error) {
       throw UsageError(state.string() + ": " + error.what());
+    } catch (const ModelError& error) {
+      throw ModelError(state.string() + ": " + error.what());
     }
   }
 };
@@ -93,18 +97,31 @@ class Run {
     if (options_.prefix) {
       figures_ = survey_figure_files(options_.out_dir, *options_.prefix, 2);
     }
-    const std::string folder = result_.checkpoints.string();
-    if (options_.resume && !fs::exists(state_file(""))) {
+    check_no_clash();
+    const bool is_started = fs::exists(state_file(""));
+    if (options_.resume && !is_started) {
       throw UsageError("there is nothing to go on with: no " + state_file("").string());
     }
-    if (!options_.resume && fs::exists(result_.checkpoints)) {
-      throw UsageError(folder +
-                       " is there from a run that was stopped: go on with --resume, or "
-                       "remove it");
+    if (!options_.resume && is_started) {
+      throw UsageError(result_.checkpoints.string() +
+                       " is there from an earlier run: go on with --resume where it was stopped, "
+                       "or remove it");
     }
-    if (!options_.control.empty() && options_.resume && !fs::exists(state_file("control"))) {
-      throw UsageError("the run in " + folder + " had no --control");
-    }
+  }
+
+  /// No file may be written over one that is read, or over another that is written.
+  void check_no_clash() const {
+    std::set<fs::path> taken;
+    const auto take = [&](const fs::path& path) {
+      if (path.empty() || taken.insert(fs::weakly_canonical(path)).second) return;
+      throw UsageError(path.string() + " would be written over; give it another name");
+    };
+    taken.insert(fs::weakly_canonical(path_));
+    for (const fs::path& read : options_.texts) taken.insert(fs::weakly_canonical(read));
+    if (!options_.control.empty()) taken.insert(fs::weakly_canonical(options_.control));
+    take(options_.out);
+    take(options_.history);
+    for (const fs::path& figure : figures_) take(figure);
   }
 
   [[nodiscard]] fs::path state_file(const std::string& whose) const {
@@ -117,14 +134,20 @@ class Run {
   Runner runner(const std::string& whose, const fs::path& path) {
     Gpt gpt = load_gpt(path);
     const GptConfig& config = gpt.record.config;
+    FinetuneOptions how = how_;
+    if (std::accumulate(config.n_heads.begin(), config.n_heads.end(), std::int64_t{0}) == 0) {
+      throw ModelError(path.string() + " has no heads left to report on");
+    }
+    if (!whose.empty()) {
+      how.only_heads.clear();  // the control is trained whole
+    } else {
+      if (options_.freeze_others && how.only_heads.empty()) how.only_heads = reset_in(gpt, path);
+      if (!how.only_heads.empty()) require_heads(config.n_heads, config.kept, how.only_heads);
+      require_consent(config, options_.shared_layers, how.only_heads, path);
+    }
     if (config.vocabulary_size < std::int64_t(tokenizer_.size())) {
       throw UsageError("the vocabulary has " + std::to_string(tokenizer_.size()) + " tokens, " +
                        path.string() + " only " + std::to_string(config.vocabulary_size));
-    }
-    FinetuneOptions how = how_;
-    if (whose.empty()) {
-      if (options_.freeze_others && how.only_heads.empty()) how.only_heads = reset_in(gpt, path);
-      require_consent(config, options_.shared_layers, how.only_heads, path);
     }
     if (options_.shared_layers == SharedLayers::untie) gpt = untie_layers(gpt);
     how.only_heads = with_twins(gpt.record.config, how.only_heads);
@@ -151,14 +174,23 @@ class Run {
       if (!train) return false;
     }
     say("measuring the held-out loss");
-    const double held_out =
-        held_out_loss(*one.finetuning.gpt().module, split_.held_out, how_.context);
+    const double held_out = held_out_loss_of(one.finetuning.gpt());
     if (!std::isfinite(held_out))
       throw ModelError("the held-out loss is not finite" + last_good(epoch));
     one.losses.push_back({train, held_out});
     if (one.whose.empty()) save_gpt(with_step(one.finetuning.gpt(), epoch), epoch_file(epoch));
     write_file_atomically(one.state, one.saved());
     return true;
+  }
+
+  /// Of the weights that are saved, which half precision rounds.
+  [[nodiscard]] double held_out_loss_of(const Gpt& gpt) const {
+    torch::jit::Module saved = gpt.module->deepcopy();
+    if (options_.precision == Precision::half) {
+      saved.to(torch::kHalf);
+      saved.to(torch::kFloat);
+    }
+    return held_out_loss(saved, split_.held_out, how_.context);
   }
 
   std::optional<double> train_epoch(Runner& one) {
@@ -169,7 +201,8 @@ class Run {
       if (!train) write_file_atomically(one.state, one.saved());
       return train;
     } catch (const ModelError& error) {
-      throw ModelError(error.what() + last_good(std::int64_t(one.losses.size())));
+      const std::string whose = one.whose.empty() ? "" : "of the control: ";
+      throw ModelError(whose + error.what() + last_good(std::int64_t(one.losses.size())));
     }
   }
 
@@ -179,7 +212,9 @@ class Run {
     return "; the last good checkpoint is " + epoch_file(epoch - 1).string();
   }
 
+  /// As it is saved.
   [[nodiscard]] Gpt with_step(Gpt gpt, std::int64_t epoch) const {
+    gpt.precision = options_.precision;
     if (epoch == 0) return gpt;
     std::string step =
         "finetuned " + std::to_string(epoch) + " of " + std::to_string(how_.epochs) + " epochs of";
@@ -253,10 +288,17 @@ FinetuneResult run_finetune(const FinetuneRunOptions& options, const FinetuneEve
 
 std::string to_json(const FinetuneResult& result, const FinetuneRunOptions& options) {
   const FinetuneOptions& how = options.finetune;
+  std::vector<std::string> texts;
+  for (const fs::path& text : options.texts) texts.push_back(text.filename().string());
   Json json = {{"kind", "attnviz finetune"},
                {"version", 1},
                {"attnviz", version()},
                {"model", options.model.empty() ? "demo.pt" : options.model.filename().string()},
+               {"control", options.control.filename().string()},
+               {"texts", texts},
+               {"held_out", options.held_out},
+               {"freeze_others", options.freeze_others},
+               {"untied", options.shared_layers == SharedLayers::untie},
                {"learning_rate", how.learning_rate},
                {"batch", how.batch},
                {"accumulate", how.accumulate},

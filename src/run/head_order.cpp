@@ -14,14 +14,10 @@ HeadOrder::HeadOrder(const std::filesystem::path& model, const ModelOptions& cap
       capture_(capture),
       windows_(std::move(windows)),
       kind_(by_mean ? ImportanceKind::mean : ImportanceKind::zero),
-      effects_(model, capture, StatisticsOptions(),
-               [this, told = std::move(tell)](const Effects::Visit& visit) {
-                 std::size_t done = 0;
-                 for (const TokenIds& ids : windows_) {
-                   visit(ids);
-                   if (told) told("importance", ++done, windows_.size());
-                 }
-               }) {}
+      tell_(std::move(tell)),
+      effects_(model, capture, StatisticsOptions(), [this](const Effects::Visit& visit) {
+        for (const TokenIds& ids : windows_) visit(ids);
+      }) {}
 
 std::vector<at::Tensor> HeadOrder::means() const {
   return kind_ == ImportanceKind::mean ? effects_.means() : std::vector<at::Tensor>();
@@ -51,25 +47,14 @@ void HeadOrder::rank(std::vector<std::vector<HeadId>> candidates, PruneOrder ord
                      std::uint64_t seed) {
   ranked_.clear();
   is_measured_anew_ = order == PruneOrder::importance;
-  for (std::vector<HeadId>& heads : candidates) ranked_.push_back({{std::move(heads), {}}});
+  for (std::vector<HeadId>& heads : candidates) ranked_.push_back({{std::move(heads), {}}, 0});
   if (order == PruneOrder::importance) {
-    rank_by_importance();
+    measure(ranked_.size(), {});
   } else if (order == PruneOrder::entropy) {
     rank_by_entropy();
   } else {
     std::mt19937_64 random(seed);
     std::shuffle(ranked_.begin(), ranked_.end(), random);
-    for (std::size_t i = 0; i < ranked_.size(); ++i) ranked_[i].place = double(i);
-  }
-}
-
-void HeadOrder::rank_by_importance() {
-  std::vector<std::vector<HeadId>> sets;
-  for (const Ranked& ranked : ranked_) sets.push_back(ranked.candidate.heads);
-  const std::vector<Statistic> effects = effects_.of_sets(sets, kind_);
-  for (std::size_t i = 0; i < effects.size(); ++i) {
-    ranked_[i].place = effects[i].mean;
-    ranked_[i].candidate.effect = effects[i].mean;
   }
 }
 
@@ -82,35 +67,45 @@ void HeadOrder::rank_by_entropy() {
   for (Ranked& ranked : ranked_) {
     for (const HeadId head : ranked.candidate.heads) ranked.place -= entropies.at(head);
   }
+  sort();
+}
+
+void HeadOrder::sort() {
+  std::stable_sort(ranked_.begin(), ranked_.end(),
+                   [](const Ranked& a, const Ranked& b) { return a.place < b.place; });
+}
+
+/// What the first n are worth once `gone` have gone.
+void HeadOrder::measure(std::size_t n, const std::vector<HeadId>& gone) {
+  const double loss = loss_without(gone);
+  for (std::size_t i = 0; i < n; ++i) {
+    std::vector<HeadId> more = gone;
+    more.insert(more.end(), ranked_[i].candidate.heads.begin(), ranked_[i].candidate.heads.end());
+    ranked_[i].place = loss_without(more) - loss;
+    ranked_[i].candidate.effect = ranked_[i].place;
+    if (gone.empty() && tell_) tell_("importance", i + 1, n);
+  }
+  sort();
 }
 
 double HeadOrder::loss_without(const std::vector<HeadId>& heads) {
-  const HeadGates gates = model().without(heads, means());
-  double sum = 0;
-  for (const TokenIds& ids : windows_) sum += model().run(ids, gates).loss;
-  return sum / double(windows_.size());
+  return mean_loss(model(), windows_, model().without(heads, means()));
 }
 
-// Heads stand in for each other, so that effects grow as others go: the one that was least is
-// measured again before it is believed. The others can wait until they are the least.
 Candidate HeadOrder::next(const std::vector<HeadId>& gone) {
-  std::optional<double> loss;
-  while (true) {
-    const auto first =
-        std::min_element(ranked_.begin(), ranked_.end(),
-                         [](const Ranked& a, const Ranked& b) { return a.place < b.place; });
-    if (!is_measured_anew_ || first->n_gone == gone.size()) {
-      Candidate candidate = std::move(first->candidate);
-      ranked_.erase(first);
-      return candidate;
-    }
-    if (!loss) loss = loss_without(gone);
-    std::vector<HeadId> more = gone;
-    more.insert(more.end(), first->candidate.heads.begin(), first->candidate.heads.end());
-    first->place = loss_without(more) - *loss;
-    first->candidate.effect = first->place;
-    first->n_gone = gone.size();
+  if (is_measured_anew_ && !gone.empty()) measure(std::min(kMeasuredAnew, ranked_.size()), gone);
+  Candidate candidate = std::move(ranked_.front().candidate);
+  ranked_.erase(ranked_.begin());
+  return candidate;
+}
+
+double mean_loss(GatedModel& model, const std::vector<TokenIds>& windows, const HeadGates& gates) {
+  double sum = 0, n = 0;
+  for (const TokenIds& ids : windows) {
+    sum += model.run(ids, gates).loss * double(ids.size() - 1);
+    n += double(ids.size() - 1);
   }
+  return sum / n;
 }
 
 }  // namespace attnviz

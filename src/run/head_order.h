@@ -24,6 +24,8 @@ struct Candidate {
 /// Which heads a model can best do without, by some windows of text.
 class HeadOrder {
  public:
+  static constexpr std::size_t kMeasuredAnew = 8;  // all of them would take minutes a step
+
   using Tell = std::function<void(std::string_view stage, std::size_t done, std::size_t all)>;
   /// by_mean: a head that goes leaves its mean output behind. Throws what GatedModel throws.
   HeadOrder(const std::filesystem::path& model, const ModelOptions& capture,
@@ -39,18 +41,19 @@ class HeadOrder {
   /// Puts candidates in order, by one measure of each alone.
   void rank(std::vector<std::vector<HeadId>> candidates, PruneOrder order, std::uint64_t seed);
   [[nodiscard]] bool is_empty() const { return ranked_.empty(); }
-  /// Takes out the first one, now that `gone` have gone.
+  /// Takes out the first one, now that `gone` have gone. Heads stand in for each other, so that
+  /// effects change as others go: by importance, the first kMeasuredAnew are measured again.
   [[nodiscard]] Candidate next(const std::vector<HeadId>& gone);
 
  private:
   struct Ranked {
     Candidate candidate;
-    double place = 0;        // the least is first
-    std::size_t n_gone = 0;  // when it was measured
+    double place = 0;  // the least is first
   };
 
-  void rank_by_importance();
+  void measure(std::size_t n, const std::vector<HeadId>& gone);
   void rank_by_entropy();
+  void sort();
   [[nodiscard]] double loss_without(const std::vector<HeadId>& heads);
   [[nodiscard]] HeadReport report(std::span<const HeadMeasures> measures) const;
 
@@ -58,9 +61,14 @@ class HeadOrder {
   ModelOptions capture_;
   std::vector<TokenIds> windows_;
   ImportanceKind kind_;
+  Tell tell_;
   Effects effects_;
   bool is_measured_anew_ = false;
   std::vector<Ranked> ranked_;
 };
+
+/// Nats per predicted token.
+[[nodiscard]] double mean_loss(GatedModel& model, const std::vector<TokenIds>& windows,
+                               const HeadGates& gates);
 
 }  // namespace attnviz

@@ -34,6 +34,8 @@ void check(const PruneOptions& options) {
           "a window needs two tokens, and there must be one window");
 }
 
+constexpr std::int64_t kFewTokens = 1000;
+
 class Pruner {
  public:
   explicit Pruner(const PruneOptions& options)
@@ -63,9 +65,12 @@ class Pruner {
 
   void load() {
     if (const auto record = read_gpt_record(path_)) {
-      require_consent(record->config, options_.shared_layers, options_.heads, path_);
+      const GptConfig& config = record->config;
+      if (!options_.heads.empty()) require_heads(config.n_heads, config.kept, options_.heads);
+      require_consent(config, options_.shared_layers, options_.heads, path_);
       gpt_ = load_gpt(path_);
       check_layout(*gpt_);
+      result_.parameters_before = n_parameters(*gpt_);
       if (options_.shared_layers == SharedLayers::untie) gpt_ = untie_layers(*gpt_);
     } else if (!options_.mask) {
       throw ModelError("the layout of " + path_.string() +
@@ -87,6 +92,10 @@ class Pruner {
     held_out_ = windows_of(split.held_out, length, options_.n_windows);
     for (const TokenIds& ids : decided_on_) result_.n_decided_on += std::int64_t(ids.size()) - 1;
     for (const TokenIds& ids : held_out_) result_.n_held_out += std::int64_t(ids.size()) - 1;
+    if (result_.n_held_out < kFewTokens) {
+      result_.notes.push_back("the limit was held against " + std::to_string(result_.n_held_out) +
+                              " held-out tokens only, and so much text says little: give more");
+    }
   }
 
   /// Heads that go together; of a model that attnviz did not make each alone, as it is masked in
@@ -110,6 +119,7 @@ class Pruner {
     result_.n_model_heads = std::int64_t(all.size());
     auto groups = groups_of(options_.heads.empty() ? all : options_.heads);
     n_wanted_ = groups.size();
+    if (all.empty()) throw ModelError(path_.string() + " has no heads left");
     if (options_.fraction) {
       n_wanted_ = std::size_t(std::floor(*options_.fraction * double(groups.size()) + 1e-9));
       if (n_wanted_ == 0) throw UsageError("that --fraction of the heads is not even one");
@@ -130,12 +140,7 @@ class Pruner {
   }
 
   double held_out_loss_without(const std::vector<HeadId>& heads) {
-    double sum = 0;
-    const HeadGates gates = order_->model().without(heads, order_->means());
-    for (const TokenIds& ids : held_out_) {
-      sum += order_->model().run(ids, gates).loss * double(ids.size() - 1);
-    }
-    return sum / double(result_.n_held_out);
+    return mean_loss(order_->model(), held_out_, order_->model().without(heads, order_->means()));
   }
 
   [[nodiscard]] std::vector<HeadId> gone_and(const std::vector<HeadId>& heads) const {
@@ -183,11 +188,10 @@ class Pruner {
     const double increase = result_.refused->held_out_loss - result_.loss_before;
     char numbers[160];
     std::snprintf(numbers, sizeof numbers,
-                  " would raise the held-out loss by %.4f nats (perplexity %+.1f %%)", increase,
+                  " the held-out loss rises by %.4f nats (perplexity %+.1f %%)", increase,
                   100 * std::expm1(increase));
-    throw ModelError("nothing was written: even without the least important head, " +
-                     to_string(result_.refused->heads) + "," + numbers +
-                     ", more than --max-loss-increase allows");
+    throw ModelError("no head can go: without " + to_string(result_.refused->heads) + numbers +
+                     ", more than --max-loss-increase allows; nothing was written");
   }
 
   void write() {
@@ -195,28 +199,37 @@ class Pruner {
     if (gpt_) {
       write_gpt();
     } else {
-      const auto others = mask_script(path_, gone_, order_->means(), options_.out);
-      for (const std::string& method : others) {
-        result_.notes.push_back("its method " + method + " is left out: it might attend unmasked");
-      }
+      write_masked_script();
     }
     result_.bytes_after = std::filesystem::file_size(options_.out);
   }
 
+  void write_masked_script() {
+    write_file_atomically(options_.out, [&](const std::filesystem::path& temporary) {
+      for (const std::string& method :
+           mask_script(path_, result_.heads, order_->means(), temporary)) {
+        result_.notes.push_back("its method " + method + " is left out: it might attend unmasked");
+      }
+      GatedModel masked(temporary, options_.capture);
+      check_loss(mean_loss(masked, held_out_, masked.open_gates()));
+    });
+  }
+
+  /// Gates in the graph know nothing of how weights lie: what they measured must come out.
+  void check_loss(double loss) const {
+    if (std::abs(loss - result_.loss_after()) <= 1e-3) return;
+    throw ModelError("the new model has a held-out loss of " + std::to_string(loss) + ", not the " +
+                     std::to_string(result_.loss_after()) +
+                     " that was measured; nothing was written");
+  }
+
   void write_gpt() {
-    result_.parameters_before = n_parameters(*gpt_);
     const Gpt filled =
         options_.fold_mean ? fold_means(*gpt_, result_.heads, order_->means()) : *gpt_;
     Gpt changed =
         options_.mask ? mask_heads(filled, result_.heads) : prune_heads(filled, result_.heads);
     result_.parameters_after = n_parameters(changed);
-    // Gates in the graph know nothing of how weights lie: what they measured must come out.
-    const double loss = held_out_loss(*changed.module, held_out_, options_.context);
-    if (!(std::abs(loss - result_.loss_after()) <= 1e-3)) {
-      throw ModelError("the new model has a held-out loss of " + std::to_string(loss) +
-                       ", not the " + std::to_string(result_.loss_after()) +
-                       " that was measured; nothing was written");
-    }
+    check_loss(held_out_loss(*changed.module, held_out_, options_.context));
     const std::string verb = options_.mask ? "masked " : "pruned ";
     const std::string how = options_.fold_mean ? ", their mean output in their place" : "";
     add_step(changed.record, verb + to_string(result_.heads) + how, path_);

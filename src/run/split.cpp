@@ -18,9 +18,9 @@ Split read_split(const std::vector<std::filesystem::path>& files, double held_ou
   for (const auto& path : files) {
     const TokenIds ids = tokenizer.encode(read_file(path));
     const auto cut = ids.begin() + std::int64_t(double(ids.size()) * (1 - held_out));
-    if (cut - ids.begin() <= shortest) {
+    if (cut - ids.begin() < shortest) {
       throw UsageError(path.string() + " has " + std::to_string(cut - ids.begin()) +
-                       " tokens that are not held out, no more than one window of " +
+                       " tokens that are not held out, less than one window of " +
                        std::to_string(shortest) + "; use a smaller --context");
     }
     split.used.emplace_back(ids.begin(), cut);

@@ -13,7 +13,7 @@ struct Split {
   std::vector<TokenIds> used, held_out;
 };
 
-/// The last share of each file is held out. Throws UsageError where a file has no more than
+/// The last share of each file is held out. Throws UsageError where a file has fewer than
 /// `shortest` tokens left, naming it, or where two tokens are held out of none; and what
 /// reading and tokenizing throw.
 [[nodiscard]] Split read_split(const std::vector<std::filesystem::path>& files, double held_out,

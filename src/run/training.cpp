@@ -82,6 +82,17 @@ GptConfig config_of(const TrainRunOptions& options, const Tokenizer& tokenizer) 
   return config;
 }
 
+Gpt first_model(const TrainRunOptions& options, const GptConfig& config) {
+  if (options.from.empty()) {
+    return {std::make_shared<torch::jit::Module>(build_gpt(config, options.train.seed)),
+            {config, {}}};
+  }
+  Gpt gpt = load_gpt(options.from);
+  if (gpt.record.masked.empty()) return gpt;
+  throw UsageError("training would wake the masked heads of " + options.from.string() + ", " +
+                   to_string(gpt.record.masked) + ": prune them, or use attnviz finetune");
+}
+
 constexpr std::size_t kSteps = 2;  ///< of provenance's entries
 
 /// All but the steps. Made before training, which may write over the model that it goes on with.
@@ -136,13 +147,14 @@ TrainMeasure run_training(const TrainRunOptions& options,
   const Tokenizer tokenizer(options.vocabulary.empty() ? built_in_vocabulary()
                                                        : options.vocabulary);
   const Split split =
-      read_split(options.texts, options.held_out, options.train.context + 1, tokenizer);
+      read_split(options.texts, options.held_out, options.train.context + 2, tokenizer);
   const GptConfig config = config_of(options, tokenizer);
-  torch::jit::Module gpt =
-      options.from.empty() ? build_gpt(config, options.train.seed) : *load_gpt(options.from).module;
+  const Gpt start = first_model(options, config);
+  torch::jit::Module& gpt = *start.module;
   TrainOptions how = options.train;
   if (!options.from.empty()) how.repeat_share = 0;
-  GptRecord record = {config, provenance(options)};
+  GptRecord record = start.record;
+  record.provenance = provenance(options);
   TrainMeasure measure;
   const auto measure_and_save = [&](std::int64_t step) {
     record.provenance[kSteps].second = std::to_string(step);

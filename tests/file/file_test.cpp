@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -106,6 +107,16 @@ TEST(WriteFile, RefusesAFolderAndAFileAsAFolder) {
   EXPECT_THROW(write_file_atomically(folder.path(), "x"), FileError);
   write_file_atomically(folder.path() / "file", "x");
   EXPECT_THROW(write_file_atomically(folder.path() / "file" / "y", "x"), FileError);
+}
+
+// A rename would put a file in a device's place.
+TEST(WriteFile, LeavesDevicesAndPipesAlone) {
+  const TemporaryFolder folder;
+  const fs::path pipe = folder.path() / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_THROW(write_file_atomically(pipe, "x"), FileError);
+  EXPECT_THROW(check_writable(pipe), FileError);
+  EXPECT_TRUE(fs::is_fifo(pipe));
 }
 
 }  // namespace

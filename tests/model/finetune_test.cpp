@@ -218,7 +218,7 @@ TEST(Finetune, AStateOfAnotherRunIsRefusedByWhatDiffers) {
   other.learning_rate = 0.5;
   EXPECT_NE(refusal({fresh_gpt(), texts, other}).find("learning rate was 0.001, not 0.5"),
             std::string::npos);
-  EXPECT_NE(refusal({fresh_gpt(), {counting_text(101)}, short_run()}).find("other texts"),
+  EXPECT_NE(refusal({fresh_gpt(), {counting_text(101)}, short_run()}).find("it had other texts"),
             std::string::npos);
   EXPECT_EQ(refusal({fresh_gpt(), texts, short_run()}), "");
   Finetuning finetuning(fresh_gpt(), texts, short_run());

@@ -11,6 +11,8 @@
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "attnviz/pruning.h"
+#include "attnviz/run.h"
+#include "attnviz/train.h"
 #include "test_models.h"
 #include "text/small_vocabulary.h"
 
@@ -173,6 +175,60 @@ TEST_F(FinetuningTest, FreezeOthersTrainsTheHeadsThatWereReset) {
   EXPECT_FALSE(at::equal(was.narrow(1, 0, 8), is.narrow(1, 0, 8)));
 }
 
+TEST_F(FinetuningTest, TheLossThatIsToldIsThatOfTheFile) {
+  // Steps so small that half precision rounds most of them away.
+  options_.finetune.learning_rate = 2e-5;
+  const TokenIds all = Tokenizer(vocabulary_.folder).encode(read_file(text_));
+  const auto cut = all.begin() + std::int64_t(double(all.size()) * (1 - options_.held_out));
+  const std::vector<TokenIds> held_out = {TokenIds(cut, all.end())};
+  std::vector<double> told;
+  for (const Precision precision : {Precision::single, Precision::half}) {
+    options_.precision = precision;
+    told.push_back(run().epochs.back().losses.held_out);
+    const Gpt written = load_gpt(options_.out);
+    EXPECT_EQ(written.precision, precision);
+    EXPECT_NEAR(held_out_loss(*written.module, held_out, 32), told.back(), 1e-6);
+  }
+  EXPECT_NE(told[0], told[1]);
+}
+
+TEST_F(FinetuningTest, MaskedHeadsStaySilent) {
+  save_gpt(mask_heads(load_gpt(options_.model), {{0, 1}}), file("masked.pt"));
+  options_.model = file("masked.pt");
+  (void)run();
+  const Gpt after = load_gpt(options_.out);
+  const at::Tensor w_o = after.module->attr("block_0").toModule().attr("w_o").toTensor();
+  EXPECT_EQ(w_o.narrow(1, 8, 8).abs().max().item<double>(), 0);
+  EXPECT_EQ(after.record.masked, (std::vector<HeadId>{{0, 1}}));
+}
+
+TEST_F(FinetuningTest, TheControlIsTrainedWhole) {
+  options_.control = options_.model;
+  options_.freeze_others = true;
+  options_.finetune.only_heads = {{1, 0}};
+  const FinetuneEpoch last = run().epochs.back();
+  EXPECT_LT(last.control->held_out, last.losses.held_out - 0.1);
+}
+
+TEST_F(FinetuningTest, NoFileIsWrittenOverOneThatIsRead) {
+  const std::string text = read_file(text_);
+  options_.history = text_;
+  EXPECT_NE(refusal<UsageError>().find("text.txt would be written over"), std::string::npos);
+  EXPECT_EQ(read_file(text_), text);
+  options_.history = folder_.path() / "." / "out.pt";
+  EXPECT_NE(refusal<UsageError>().find("written over"), std::string::npos);
+  options_.history.clear();
+  options_.out = options_.model;
+  const std::string model = read_file(options_.model);
+  EXPECT_THROW((void)run(), UsageError);
+  EXPECT_EQ(read_file(options_.model), model);
+}
+
+TEST_F(FinetuningTest, AFolderWithoutAStateIsNoRun) {
+  fs::create_directories(file("out.pt.checkpoints"));
+  EXPECT_TRUE(run().is_finished);
+}
+
 TEST_F(FinetuningTest, SharedLayersAskFirst) {
   GptConfig config = small_gpt();
   config.shared_layers = true;
@@ -198,7 +254,7 @@ TEST_F(FinetuningTest, ALossThatIsNotFiniteSaysWhereTheLastGoodModelIs) {
 TEST_F(FinetuningTest, RefusesShortTextsAndFilesThatAreNotThere) {
   options_.finetune.context = 64;
   std::ofstream(text_) << std::string(40, 'a');
-  EXPECT_NE(refusal<UsageError>().find("no more than one window"), std::string::npos);
+  EXPECT_NE(refusal<UsageError>().find("less than one window"), std::string::npos);
   options_.texts = {file("none.txt")};
   EXPECT_NE(refusal<FileError>().find("none.txt"), std::string::npos);
   options_.texts.clear();

@@ -13,6 +13,8 @@
 #include "attnviz/run.h"
 #include "attnviz/survey.h"
 #include "hand_made_gpt.h"
+#include "run/head_order.h"
+#include "run/split.h"
 #include "test_models.h"
 #include "text/small_vocabulary.h"
 
@@ -105,7 +107,7 @@ TEST_F(PruningTest, TheReportOfThePrunedModelHasTheOldNames) {
 TEST_F(PruningTest, NothingIsWrittenWhereEvenTheFirstHeadBreaksTheLimit) {
   options_.heads = {{1, 0}, {0, 0}};
   const std::string message = refusal();
-  EXPECT_NE(message.find("nothing was written"), std::string::npos) << message;
+  EXPECT_NE(message.find("no head can go: without L1H0"), std::string::npos) << message;
   EXPECT_NE(message.find("--max-loss-increase"), std::string::npos);
 }
 
@@ -141,6 +143,66 @@ TEST_F(PruningTest, EffectsAreMeasuredAnewAsOthersGo) {
   ASSERT_EQ(both.size(), 2U);
   EXPECT_EQ(steps_of(both[0].heads)[0].effect, both[0].effect);
   EXPECT_GT(std::abs(*steps_of(both[1].heads)[0].effect - *both[1].effect), 0.1);
+}
+
+// Every candidate measured at every step, in plain loops.
+TEST_F(PruningTest, TheOrderIsThatOfMeasuringAllAnew) {
+  GptConfig config = trainable_gpt(2, 4, 16);
+  config.vocabulary_size = 256;
+  save_gpt(build_gpt(config, 7), {config, {}}, model_, Precision::single);
+  options_.max_loss_increase.reset();
+  options_.fraction = 0.75;
+  std::vector<HeadId> found;
+  for (const PruneStep& step : run_prune(options_).steps) found.push_back(step.heads[0]);
+  ASSERT_EQ(found.size(), 6U);
+
+  GatedModel model(model_);
+  const Split split = read_split({text_}, 0.2, 48, Tokenizer(vocabulary_.folder));
+  const auto windows = windows_of(split.used, 48, 16);
+  std::vector<HeadId> gone, left = all_heads(config.n_heads);
+  while (gone.size() < found.size()) {
+    std::pair<double, HeadId> least = {1e9, {}};
+    for (const HeadId head : left) {
+      std::vector<HeadId> more = gone;
+      more.push_back(head);
+      least = std::min(least, {mean_loss(model, windows, model.without(more)), head});
+    }
+    std::erase(left, least.second);
+    const auto is_in_its_layer = [&](HeadId head) { return head.layer == least.second.layer; };
+    if (std::none_of(left.begin(), left.end(), is_in_its_layer)) continue;  // the last one stays
+    gone.push_back(least.second);
+  }
+  EXPECT_EQ(to_string(found), to_string(gone));
+}
+
+TEST_F(PruningTest, TrainingOnKeepsTheNamesAndRefusesMaskedHeads) {
+  options_.heads = {{0, 1}};
+  (void)run_prune(options_);
+  TrainRunOptions train;
+  train.texts = {text_};
+  train.vocabulary = vocabulary_.folder;
+  train.from = options_.out;
+  train.out = folder_.path() / "trained.pt";
+  train.held_out = 0.2;
+  train.train.steps = 1;
+  train.train.context = 16;
+  train.train.batch_tokens = 32;
+  const auto go = [&] {
+    (void)run_training(
+        train, [](const TrainProgress&) { return true; }, [](const TrainMeasure&) {});
+  };
+  go();
+  EXPECT_EQ(read_gpt_record(train.out)->pruned, options_.heads);
+  EXPECT_EQ(read_gpt_record(train.out)->config.kept, (KeptHeads{{0}, {0, 1}}));
+  options_.mask = true;
+  (void)run_prune(options_);
+  EXPECT_NE(message_of(go).find("wake the masked heads"), std::string::npos);
+}
+
+TEST_F(PruningTest, FewHeldOutTokensAreTold) {
+  const PruneResult result = run_prune(options_);
+  ASSERT_EQ(result.notes.size(), 1U);
+  EXPECT_NE(result.notes[0].find("188 held-out tokens only"), std::string::npos);
 }
 
 TEST_F(PruningTest, TheLastHeadOfALayerStaysUnlessItIsNamed) {
@@ -224,7 +286,7 @@ TEST_F(PruningTest, AForeignModuleIsMaskedOrMustBeImported) {
   EXPECT_NE(message.find("attnviz import"), std::string::npos);
   options_.mask = true;
   const PruneResult result = run_prune(options_);
-  EXPECT_EQ(result.notes,
+  EXPECT_EQ(std::vector<std::string>(result.notes.begin() + 1, result.notes.end()),
             (std::vector<std::string>{"its method run_blocks is left out: it might attend unmasked",
                                       "its method hidden is left out: it might attend unmasked"}));
   options_.model = options_.out;
@@ -239,7 +301,7 @@ TEST_F(PruningTest, SharedLayersAskFirstAndSayWhatElseChanges) {
   save_gpt(build_gpt(config, HandMadeWeights()), {config, {}}, model_, Precision::single);
   options_.heads = {{1, 1}};
   const std::string message = refusal();
-  EXPECT_NE(message.find("with L1H1 changes L0H1"), std::string::npos) << message;
+  EXPECT_NE(message.find("changing L1H1 also changes L0H1"), std::string::npos) << message;
   EXPECT_NE(message.find("--shared-layers"), std::string::npos);
   EXPECT_NE(message.find("--untie-layers"), std::string::npos);
   options_.heads.clear();
