@@ -3,7 +3,6 @@
 #include <torch/script.h>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
 
@@ -12,25 +11,13 @@
 #include "attnviz/run.h"
 #include "attnviz/train.h"
 #include "run/consent.h"
+#include "run/finetuning_json.h"
 #include "run/split.h"
 
 namespace attnviz {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
-
-Json json_of(const EpochLosses& losses) {
-  return {{"train_loss", losses.train ? Json(*losses.train) : Json()},
-          {"held_out_loss", losses.held_out}};
-}
-
-EpochLosses losses_of(const Json& json) {
-  EpochLosses losses;
-  if (!json.at("train_loss").is_null()) losses.train = json.at("train_loss").get<double>();
-  losses.held_out = json.at("held_out_loss").get<double>();
-  return losses;
-}
 
 /// A model in training, and its losses so far: the first is that before it.
 struct Runner {
@@ -39,16 +26,10 @@ struct Runner {
   Finetuning finetuning;
   std::vector<EpochLosses> losses;
 
-  [[nodiscard]] std::string saved() const {
-    Json note = Json::array();
-    for (const EpochLosses& epoch : losses) note.push_back(json_of(epoch));
-    return finetuning.state(note.dump());
-  }
+  [[nodiscard]] std::string saved() const { return finetuning.state(to_json(losses)); }
   void resume() {
     try {
-      for (const Json& epoch : Json::parse(finetuning.resume(read_file(state)))) {
-        losses.push_back(losses_of(epoch));
-      }
+      losses = losses_from(finetuning.resume(read_file(state)));
     } catch (const UsageError& error) {
       throw UsageError(state.string() + ": " + error.what());
     } catch (const ModelError& error) {
@@ -284,41 +265,6 @@ class Run {
 
 FinetuneResult run_finetune(const FinetuneRunOptions& options, const FinetuneEvents& events) {
   return Run(options, events).run();
-}
-
-std::string to_json(const FinetuneResult& result, const FinetuneRunOptions& options) {
-  const FinetuneOptions& how = options.finetune;
-  std::vector<std::string> texts;
-  for (const fs::path& text : options.texts) texts.push_back(text.filename().string());
-  Json json = {{"kind", "attnviz finetune"},
-               {"version", 1},
-               {"attnviz", version()},
-               {"model", options.model.empty() ? "demo.pt" : options.model.filename().string()},
-               {"control", options.control.filename().string()},
-               {"texts", texts},
-               {"held_out", options.held_out},
-               {"freeze_others", options.freeze_others},
-               {"untied", options.shared_layers == SharedLayers::untie},
-               {"learning_rate", how.learning_rate},
-               {"batch", how.batch},
-               {"accumulate", how.accumulate},
-               {"context", how.context},
-               {"clip", how.clip},
-               {"softmax_samples", how.softmax_samples},
-               {"seed", how.seed},
-               {"steps", result.steps},
-               {"changes", result.changes}};
-  json["epochs"] = Json::array();
-  for (const FinetuneEpoch& epoch : result.epochs) {
-    Json one = {{"epoch", epoch.epoch}};
-    one.update(json_of(epoch.losses));
-    if (epoch.control) one["control"] = json_of(*epoch.control);
-    one["changes"] = epoch.changes;
-    one["heads"] = Json::parse(to_json(epoch.survey));
-    json["epochs"].push_back(std::move(one));
-  }
-  // A path may hold bytes that are no UTF-8; JSON cannot.
-  return json.dump(2, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace attnviz
