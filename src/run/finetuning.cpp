@@ -53,8 +53,9 @@ class Run {
     how_ = options_.finetune;
     runners_.push_back(runner("", path_));
     if (!options_.control.empty()) runners_.push_back(runner("control", options_.control));
-    if (options_.resume) {
-      for (Runner& one : runners_) one.resume();
+    for (Runner& one : runners_) {
+      // One that was stopped before its first state begins anew.
+      if (options_.resume && fs::exists(one.state)) one.resume();
     }
   }
 
@@ -156,8 +157,9 @@ class Run {
     }
     say("measuring the held-out loss");
     const double held_out = held_out_loss_of(one.finetuning.gpt());
-    if (!std::isfinite(held_out))
+    if (!std::isfinite(held_out)) {
       throw ModelError("the held-out loss is not finite" + last_good(epoch));
+    }
     one.losses.push_back({train, held_out});
     if (one.whose.empty()) save_gpt(with_step(one.finetuning.gpt(), epoch), epoch_file(epoch));
     write_file_atomically(one.state, one.saved());
