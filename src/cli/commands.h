@@ -44,9 +44,9 @@ inline const std::vector<Command>& commands() {
       {"info", "say what a model is", set_up_info},
       {"import", "make a model of a checkpoint (.pth, .safetensors)", set_up_import},
       {"train", "train a small GPT from nothing on text files", set_up_train},
-      {"prune", "take heads out of a model, as many as its loss allows", set_up_prune},
+      {"prune", "take out the heads that the loss can spare", set_up_prune},
       {"reset", "give heads new weights, to be trained anew", set_up_reset},
-      {"finetune", "train a model on, its heads reported after every epoch", set_up_finetune},
+      {"finetune", "train on, and report the heads after each epoch", set_up_finetune},
   };
   return table;
 }

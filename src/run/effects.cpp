@@ -54,7 +54,7 @@ void Effects::look_at_outputs() {
   for (std::size_t layer = 0; layer < sums.size(); ++layer) {
     means_.push_back((from_fixed(sums[layer]) / n_positions).to(at::kFloat));
     const at::Tensor of_heads = from_fixed(norms[layer]);
-    const at::Tensor ratios = of_heads / of_heads.mean().clamp_min(1e-30);  // none of no heads
+    const at::Tensor ratios = of_heads / of_heads.mean().clamp_min(1e-30);
     for (std::int64_t head = 0; head < ratios.size(0); ++head) {
       output_ratios_.push_back(ratios[head].item<double>());
     }

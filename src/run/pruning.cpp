@@ -93,8 +93,8 @@ class Pruner {
     for (const TokenIds& ids : decided_on_) result_.n_decided_on += std::int64_t(ids.size()) - 1;
     for (const TokenIds& ids : held_out_) result_.n_held_out += std::int64_t(ids.size()) - 1;
     if (result_.n_held_out < kFewTokens) {
-      result_.notes.push_back("the limit was held against " + std::to_string(result_.n_held_out) +
-                              " held-out tokens only, and so much text says little: give more");
+      result_.notes.push_back("measured on " + std::to_string(result_.n_held_out) +
+                              " held-out tokens only: to trust the limit give more text");
     }
   }
 
