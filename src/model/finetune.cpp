@@ -258,7 +258,21 @@ std::string Finetuning::state(const std::string& note) const {
   return bytes.str();
 }
 
+namespace {
+
+/// A zip archive ends with a record of 22 bytes, where it was written to the end. LibTorch would
+/// say so too, but keeps some memory each time.
+bool is_whole_archive(const std::string& bytes) {
+  constexpr std::size_t kEnd = 22;
+  return bytes.size() >= kEnd && bytes.compare(bytes.size() - kEnd, 4, "PK\x05\x06") == 0;
+}
+
+}  // namespace
+
 std::string Finetuning::resume(const std::string& saved) {
+  if (!is_whole_archive(saved)) {
+    throw ModelError("the state of that run is damaged: it does not go on to its end");
+  }
   State& state = *state_;
   torch::NoGradGuard no_grad;
   try {
