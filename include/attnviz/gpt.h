@@ -77,6 +77,11 @@ using WeightSource =
 /// The same with random weights, normal, from `seed`.
 [[nodiscard]] torch::jit::Module build_gpt(const GptConfig& config, std::uint64_t seed);
 
+/// Its patterns, per layer [batch, head, query, key], in the mode that it is in. input_ids: [batch,
+/// T] int64. gpt: from build_gpt.
+[[nodiscard]] std::vector<at::Tensor> patterns_of(torch::jit::Module& gpt,
+                                                  const at::Tensor& input_ids);
+
 /// Where a model comes from: name, value.
 using Provenance = std::vector<std::pair<std::string, std::string>>;
 

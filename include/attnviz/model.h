@@ -29,7 +29,6 @@ struct ModelOptions {
 /// What a model is. Sizes are none where the model does not show them.
 struct ModelInfo {
   std::vector<std::int64_t> n_heads;  ///< of each layer
-  KeptHeads kept = {};                ///< which heads these are, where some were pruned
   CaptureMode capture = CaptureMode::automatic;
   std::optional<std::int64_t> vocabulary_size, n_positions, d_model;
   /// Sets of query and key weights: fewer than layers where layers share theirs.

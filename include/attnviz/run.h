@@ -124,9 +124,10 @@ TrainMeasure run_training(const TrainRunOptions& options,
                           const std::function<bool(const TrainProgress&)>& on_step,
                           const std::function<void(const TrainMeasure&)>& on_measure);
 
-/// The measures of any model made by build_gpt, on texts of at least `context` tokens.
+/// The measures of any model made by build_gpt, on texts of at least `context` tokens. kept: which
+/// heads it still has.
 [[nodiscard]] TrainMeasure measure_gpt(torch::jit::Module& gpt, const std::vector<TokenIds>& texts,
-                                       std::int64_t context);
+                                       std::int64_t context, const KeptHeads& kept = {});
 
 struct ImportRunOptions {
   std::filesystem::path checkpoint;

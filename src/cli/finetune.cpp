@@ -3,8 +3,6 @@
 #include <cmath>
 #include <iostream>
 
-#include "attnviz/error.h"
-#include "attnviz/file.h"
 #include "attnviz/finetuning.h"
 #include "commands.h"
 #include "training_line.h"

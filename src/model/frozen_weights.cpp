@@ -2,7 +2,6 @@
 
 #include <torch/script.h>
 
-#include "attnviz/error.h"
 #include "attnviz/surgery.h"
 #include "model/head_weights.h"
 

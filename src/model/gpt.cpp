@@ -280,4 +280,11 @@ Module build_gpt(const GptConfig& config, std::uint64_t seed) {
   return build_gpt(config, RandomWeights(config, seed));
 }
 
+std::vector<at::Tensor> patterns_of(Module& gpt, const at::Tensor& input_ids) {
+  return gpt.get_method("forward_with_attention")({input_ids})
+      .toTuple()
+      ->elements()[1]
+      .toTensorVector();
+}
+
 }  // namespace attnviz

@@ -254,10 +254,7 @@ class Import {
     if (patterns_.empty()) return;
     torch::NoGradGuard no_grad;
     const at::Tensor ids = torch::tensor(kProbe).unsqueeze(0);
-    const auto ours = imported_.gpt->get_method("forward_with_attention")({ids})
-                          .toTuple()
-                          ->elements()[1]
-                          .toTensorVector();
+    const std::vector<at::Tensor> ours = patterns_of(*imported_.gpt, ids);
     double difference = 0;
     for (std::size_t l = 0; l < ours.size(); ++l) {
       difference =

@@ -7,13 +7,6 @@
 namespace attnviz {
 namespace {
 
-std::vector<at::Tensor> patterns_of(torch::jit::Module& gpt, const at::Tensor& ids) {
-  return gpt.get_method("forward_with_attention")({ids})
-      .toTuple()
-      ->elements()[1]
-      .toTensorVector();  // per layer [1, head, query, key]
-}
-
 /// Largest change of each head's pattern: [head].
 at::Tensor changes(const at::Tensor& before, const at::Tensor& after) {
   return (after - before).abs().amax({0, 2, 3});

@@ -40,8 +40,8 @@ struct Model::State {
   CaptureMode mode = CaptureMode::automatic;
   AttentionGraph attention;
   std::optional<torch::jit::Code> code;
-  KeptHeads kept;
-  std::string graph_problem;  ///< why the graph gives nothing; empty while it may
+  std::optional<GptRecord> record;  ///< of a model that attnviz made
+  std::string graph_problem;        ///< why the graph gives nothing; empty while it may
 
   [[nodiscard]] bool has(const char* method) const {
     return module.find_method(method).has_value();
@@ -115,7 +115,7 @@ std::vector<at::Tensor> Model::State::capture_method(const at::Tensor& ids) {
 Model::Model(std::filesystem::path path, const ModelOptions& options)
     : state_(std::make_unique<State>()) {
   state_->module = load_torchscript(path, options.device);
-  state_->kept = read_kept_heads(path);
+  state_->record = read_gpt_record(path);
   state_->path = std::move(path);
   state_->options = options;
   state_->cut_graph();
@@ -180,7 +180,6 @@ ModelInfo Model::info() {
   State& state = *state_;
   ModelInfo info;
   for (const at::Tensor& layer : capture({0, 0})) info.n_heads.push_back(layer.size(0));
-  info.kept = state.kept;
   info.capture = state.mode;
   info.vocabulary_size = state.attention.facts.vocabulary_size;
   info.n_positions = state.attention.facts.n_positions;
@@ -193,7 +192,7 @@ ModelInfo Model::info() {
     if (seen.insert(parameter.unsafeGetTensorImpl()).second) info.n_parameters += parameter.numel();
   }
   info.file_size = std::filesystem::file_size(state.path);
-  info.record = read_gpt_record(state.path);
+  info.record = state.record;
   return info;
 }
 
@@ -216,7 +215,8 @@ std::optional<at::Tensor> Model::token_embeddings() const {
 }
 
 const KeptHeads& Model::kept_heads() const {
-  return state_->kept;
+  static const KeptHeads none;
+  return state_->record ? state_->record->config.kept : none;
 }
 
 const std::filesystem::path& Model::path() const {

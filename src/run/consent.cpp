@@ -27,6 +27,13 @@ void require_consent(const GptConfig& config, SharedLayers shared_layers,
                    "its own copy first");
 }
 
+void require_vocabulary(const GptConfig& config, const Tokenizer& tokenizer,
+                        const std::filesystem::path& model) {
+  if (config.vocabulary_size >= std::int64_t(tokenizer.size())) return;
+  throw UsageError("the vocabulary has " + std::to_string(tokenizer.size()) + " tokens, " +
+                   model.string() + " only " + std::to_string(config.vocabulary_size));
+}
+
 void add_step(GptRecord& record, const std::string& step, const std::filesystem::path& model) {
   constexpr char kSteps[] = "then";
   Provenance& all = record.provenance;

@@ -61,6 +61,12 @@ void Effects::look_at_outputs() {
   }
 }
 
+std::vector<std::vector<HeadId>> Effects::single_heads() const {
+  std::vector<std::vector<HeadId>> sets;
+  for (const HeadId head : heads()) sets.push_back({head});
+  return sets;
+}
+
 std::vector<Statistic> Effects::of_sets(const std::vector<std::vector<HeadId>>& sets,
                                         ImportanceKind kind) {
   std::vector<Samples> samples(sets.size());

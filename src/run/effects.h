@@ -22,13 +22,15 @@ class Effects {
   [[nodiscard]] std::vector<Statistic> of_sets(const std::vector<std::vector<HeadId>>& sets,
                                                ImportanceKind kind);
 
-  /// What labels are told of each head. of_heads: of_sets of each alone, in their order.
+  /// What labels are told of each head. of_heads: of_sets of single_heads().
   [[nodiscard]] std::vector<HeadMeasures> measures(const std::vector<Statistic>& of_heads,
                                                    ImportanceKind kind) const;
 
   [[nodiscard]] std::vector<HeadId> heads() const {
     return all_heads(model_.n_heads(), model_.kept_heads());
   }
+  /// Each head as a set of its own.
+  [[nodiscard]] std::vector<std::vector<HeadId>> single_heads() const;
   [[nodiscard]] GatedModel& model() { return model_; }
   /// Per layer [heads, d_head]: each head's mean output over texts and positions.
   [[nodiscard]] const std::vector<at::Tensor>& means() const { return means_; }

@@ -127,10 +127,7 @@ class Run {
       if (!how.only_heads.empty()) require_heads(config.n_heads, config.kept, how.only_heads);
       require_consent(config, options_.shared_layers, how.only_heads, path);
     }
-    if (config.vocabulary_size < std::int64_t(tokenizer_.size())) {
-      throw UsageError("the vocabulary has " + std::to_string(tokenizer_.size()) + " tokens, " +
-                       path.string() + " only " + std::to_string(config.vocabulary_size));
-    }
+    require_vocabulary(config, tokenizer_, path);
     if (options_.shared_layers == SharedLayers::untie) gpt = untie_layers(gpt);
     how.only_heads = with_twins(gpt.record.config, how.only_heads);
     if (whose.empty()) how_ = how;

@@ -33,11 +33,9 @@ HeadReport HeadOrder::report(std::span<const HeadMeasures> measures) const {
 }
 
 std::set<HeadId> HeadOrder::flagged() {
-  std::vector<std::vector<HeadId>> singles;
-  for (const HeadId head : effects_.heads()) singles.push_back({head});
+  const std::vector<Statistic> effects = effects_.of_sets(effects_.single_heads(), kind_);
   std::set<HeadId> found;
-  for (const HeadFindings& head :
-       report(effects_.measures(effects_.of_sets(singles, kind_), kind_)).heads) {
+  for (const HeadFindings& head : report(effects_.measures(effects, kind_)).heads) {
     if (is_flagged(head)) found.insert(head.id);
   }
   return found;

@@ -1,4 +1,3 @@
-#include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "attnviz/pruning.h"
 #include "attnviz/run.h"

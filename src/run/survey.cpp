@@ -179,7 +179,7 @@ class Surveyor {
     Importance& importance = survey_.importance;
     importance.kind = kind;
     importance.loss = effects_->loss();
-    std::vector<std::vector<HeadId>> sets = single_heads();
+    std::vector<std::vector<HeadId>> sets = effects_->single_heads();
     const auto n_heads = std::int64_t(sets.size());
     if (n_weight_sets_ == 1 && survey_.layers_share_weights) {
       for (auto& set : heads_of_all_layers()) sets.push_back(std::move(set));
@@ -188,12 +188,6 @@ class Surveyor {
     importance.of_all_layers.assign(importance.effects.begin() + n_heads, importance.effects.end());
     importance.effects.resize(std::size_t(n_heads));
     return effects_->measures(importance.effects, kind);
-  }
-
-  [[nodiscard]] std::vector<std::vector<HeadId>> single_heads() const {
-    std::vector<std::vector<HeadId>> sets;
-    for (const HeadId head : effects_->heads()) sets.push_back({head});
-    return sets;
   }
 
   [[nodiscard]] std::vector<std::vector<HeadId>> heads_of_all_layers() const {

@@ -6,6 +6,7 @@
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "attnviz/run.h"
+#include "run/consent.h"
 #include "run/split.h"
 
 namespace attnviz {
@@ -22,21 +23,22 @@ void add(Sums& sums, std::size_t layer, const at::Tensor& scores) {
   }
 }
 
-/// None where nothing was added.
-std::optional<BestHead> best(const Sums& sums, double n) {
+/// None where nothing was added, or no head is left.
+std::optional<BestHead> best(const Sums& sums, double n, const KeptHeads& kept) {
   std::optional<BestHead> found;
   for (std::size_t layer = 0; layer < sums.size(); ++layer) {
-    const auto [score, head] = sums[layer].max(0);
+    if (sums[layer].numel() == 0) continue;
+    const auto [score, index] = sums[layer].max(0);
     if (!found || score.item<double>() / n > found->score) {
-      found = {{int(layer), head.item<int>()}, score.item<double>() / n};
+      const int head = head_number(kept, std::int64_t(layer), index.item<std::int64_t>());
+      found = {{int(layer), head}, score.item<double>() / n};
     }
   }
   return found;
 }
 
-std::vector<at::Tensor> patterns_of(torch::jit::Module& gpt, const TokenIds& ids) {
-  const auto output = gpt.get_method("forward_with_attention")({torch::tensor(ids).unsqueeze(0)});
-  std::vector<at::Tensor> layers = output.toTuple()->elements()[1].toTensorVector();
+std::vector<at::Tensor> patterns_on(torch::jit::Module& gpt, const TokenIds& ids) {
+  std::vector<at::Tensor> layers = patterns_of(gpt, torch::tensor(ids).unsqueeze(0));
   for (at::Tensor& layer : layers) layer = layer.squeeze(0);
   return layers;
 }
@@ -52,7 +54,8 @@ TokenIds repeated_block(std::mt19937_64& random, std::int64_t length, std::int64
   return ids;
 }
 
-std::optional<BestHead> measure_induction(torch::jit::Module& gpt, std::int64_t context) {
+std::optional<BestHead> measure_induction(torch::jit::Module& gpt, std::int64_t context,
+                                          const KeptHeads& kept) {
   constexpr int kProbes = 16;
   const std::int64_t vocabulary_size = gpt.attr("token_embedding").toTensor().size(0);
   std::mt19937_64 random(1);
@@ -60,36 +63,25 @@ std::optional<BestHead> measure_induction(torch::jit::Module& gpt, std::int64_t 
   for (int probe = 0; probe < kProbes; ++probe) {
     const auto length = std::uniform_int_distribution<std::int64_t>(8, context / 2)(random);
     const TokenIds ids = repeated_block(random, length, context, vocabulary_size);
-    const auto layers = patterns_of(gpt, ids);
+    const auto layers = patterns_on(gpt, ids);
     for (std::size_t l = 0; l < layers.size(); ++l) add(sums, l, induction_score(layers[l], ids));
   }
-  return best(sums, kProbes);
+  return best(sums, kProbes, kept);
 }
 
-GptConfig config_of(const TrainRunOptions& options, const Tokenizer& tokenizer) {
-  if (!options.from.empty()) {
-    const auto record = read_gpt_record(options.from);
-    if (record && record->config.vocabulary_size < std::int64_t(tokenizer.size())) {
-      throw UsageError("the vocabulary has " + std::to_string(tokenizer.size()) + " tokens, " +
-                       options.from.string() + " only " +
-                       std::to_string(record->config.vocabulary_size));
-    }
-    return record ? record->config : GptConfig{};  // load_gpt refuses what has no record
-  }
+Gpt new_gpt(const TrainRunOptions& options, const Tokenizer& tokenizer) {
   GptConfig config = trainable_gpt(options.n_layers, options.n_heads, options.d_model);
   config.vocabulary_size = std::int64_t(tokenizer.size());
   config.n_positions = std::max(config.n_positions, options.train.context);
-  return config;
+  return {std::make_shared<torch::jit::Module>(build_gpt(config, options.train.seed)),
+          {config, {}}};
 }
 
-Gpt first_model(const TrainRunOptions& options, const GptConfig& config) {
-  if (options.from.empty()) {
-    return {std::make_shared<torch::jit::Module>(build_gpt(config, options.train.seed)),
-            {config, {}}};
-  }
-  Gpt gpt = load_gpt(options.from);
+Gpt gpt_to_go_on_with(const std::filesystem::path& path, const Tokenizer& tokenizer) {
+  Gpt gpt = load_gpt(path);
+  require_vocabulary(gpt.record.config, tokenizer, path);
   if (gpt.record.masked.empty()) return gpt;
-  throw UsageError("training would wake the masked heads of " + options.from.string() + ", " +
+  throw UsageError("training would wake the masked heads of " + path.string() + ", " +
                    to_string(gpt.record.masked) + ": prune them, or use attnviz finetune");
 }
 
@@ -114,7 +106,7 @@ Provenance provenance(const TrainRunOptions& options) {
 }  // namespace
 
 TrainMeasure measure_gpt(torch::jit::Module& gpt, const std::vector<TokenIds>& texts,
-                         std::int64_t context) {
+                         std::int64_t context, const KeptHeads& kept) {
   torch::NoGradGuard no_grad;
   gpt.eval();
   TrainMeasure measure;
@@ -125,7 +117,7 @@ TrainMeasure measure_gpt(torch::jit::Module& gpt, const std::vector<TokenIds>& t
     const auto end = std::int64_t(text.size());
     for (std::int64_t start = 0; start + context <= end; start += context, ++n) {
       const TokenIds ids(text.begin() + start, text.begin() + start + context);
-      const auto layers = patterns_of(gpt, ids);
+      const auto layers = patterns_on(gpt, ids);
       for (std::size_t l = 0; l < layers.size(); ++l) {
         add(previous, l, previous_token_score(layers[l]));
         add(current, l, current_token_score(layers[l]));
@@ -133,10 +125,10 @@ TrainMeasure measure_gpt(torch::jit::Module& gpt, const std::vector<TokenIds>& t
       }
     }
   }
-  measure.previous_token = best(previous, n);
-  measure.current_token = best(current, n);
-  measure.first_token = best(first, n);
-  measure.induction = measure_induction(gpt, context);
+  measure.previous_token = best(previous, n, kept);
+  measure.current_token = best(current, n, kept);
+  measure.first_token = best(first, n, kept);
+  measure.induction = measure_induction(gpt, context, kept);
   return measure;
 }
 
@@ -148,8 +140,8 @@ TrainMeasure run_training(const TrainRunOptions& options,
                                                        : options.vocabulary);
   const Split split =
       read_split(options.texts, options.held_out, options.train.context + 2, tokenizer);
-  const GptConfig config = config_of(options, tokenizer);
-  const Gpt start = first_model(options, config);
+  const Gpt start = options.from.empty() ? new_gpt(options, tokenizer)
+                                         : gpt_to_go_on_with(options.from, tokenizer);
   torch::jit::Module& gpt = *start.module;
   TrainOptions how = options.train;
   if (!options.from.empty()) how.repeat_share = 0;
@@ -159,7 +151,7 @@ TrainMeasure run_training(const TrainRunOptions& options,
   const auto measure_and_save = [&](std::int64_t step) {
     record.provenance[kSteps].second = std::to_string(step);
     save_gpt(gpt, record, options.out, Precision::half);
-    measure = measure_gpt(gpt, split.held_out, options.train.context);
+    measure = measure_gpt(gpt, split.held_out, options.train.context, record.config.kept);
     measure.step = step;
     on_measure(measure);
   };

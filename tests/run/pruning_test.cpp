@@ -187,10 +187,22 @@ TEST_F(PruningTest, TrainingOnKeepsTheNamesAndRefusesMaskedHeads) {
   train.train.steps = 1;
   train.train.context = 16;
   train.train.batch_tokens = 32;
+  TrainMeasure measure;
   const auto go = [&] {
-    (void)run_training(
+    measure = run_training(
         train, [](const TrainProgress&) { return true; }, [](const TrainMeasure&) {});
   };
+  options_.heads = {{0, 0}, {1, 0}};
+  options_.max_loss_increase.reset();
+  (void)run_prune(options_);
+  go();
+  EXPECT_EQ(to_string(measure.first_token->head).substr(2), "H1") << "the others are gone";
+  options_.heads = {{0, 0}, {0, 1}};
+  (void)run_prune(options_);
+  go();
+  EXPECT_EQ(measure.first_token->head.layer, 1) << "layer 0 has no heads left";
+  options_.heads = {{0, 1}};
+  (void)run_prune(options_);
   go();
   EXPECT_EQ(read_gpt_record(train.out)->pruned, options_.heads);
   EXPECT_EQ(read_gpt_record(train.out)->config.kept, (KeptHeads{{0}, {0, 1}}));
