@@ -145,8 +145,7 @@ std::vector<NamedTensor> checkpoint::read_safetensors_file(const std::filesystem
 void write_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
                        const std::vector<std::pair<std::string, std::string>>& metadata) {
   const std::string header = header_of(tensors, metadata);
-  write_file_atomically(path, [&](const std::filesystem::path& temporary) {
-    std::ofstream out(temporary, std::ios::binary);
+  write_file_atomically(path, [&](std::ostream& out) {
     const std::uint64_t length = header.size();
     out.write(reinterpret_cast<const char*>(&length), sizeof length);
     out << header;
@@ -154,8 +153,6 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<Name
       out.write(static_cast<const char*>(tensor.values.data_ptr()),
                 static_cast<std::streamsize>(tensor.values.nbytes()));
     }
-    out.close();
-    if (!out) throw FileError("cannot write " + path.string() + ": " + std::strerror(errno));
   });
 }
 
