@@ -54,6 +54,7 @@ class Model {
 
   /// The attention of one text, before dropout: per layer [head, query, key], on the model's
   /// device, T = ids.size(). Not yet checked: see check_patterns.
+  /// May be called from several threads at once.
   /// Throws ModelError: no attention found (says what was found), an id beyond the vocabulary, more
   /// ids than positions, or whatever the model itself fails with. TextError when ids is empty.
   [[nodiscard]] std::vector<at::Tensor> capture(const TokenIds& ids);

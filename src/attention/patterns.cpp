@@ -21,14 +21,13 @@ void check_layer(const at::Tensor& pattern, std::size_t layer) {
                      ", not [heads, T, T]");
   }
   if (pattern.size(0) == 0) return;  // all its heads were pruned
+  const auto error = (pattern.sum(-1) - 1).abs().max().item<double>();
+  if (error <= kTolerance) return;  // where a value is not finite, nor is this
   if (!pattern.isfinite().all().item<bool>()) {
     throw ShapeError(name_of(layer) + " holds values that are not finite");
   }
-  const auto error = (pattern.sum(-1) - 1).abs().max().item<double>();
-  if (error > kTolerance) {
-    throw ShapeError("rows of the " + name_of(layer) + " do not sum to 1: they are off by up to " +
-                     std::to_string(error));
-  }
+  throw ShapeError("rows of the " + name_of(layer) + " do not sum to 1: they are off by up to " +
+                   std::to_string(error));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <torch/version.h>
 
 #include <algorithm>
+#include <mutex>
 #include <set>
 #include <sstream>
 
@@ -42,6 +43,10 @@ struct Model::State {
   std::optional<torch::jit::Code> code;
   std::optional<GptRecord> record;  ///< of a model that attnviz made
   std::string graph_problem;        ///< why the graph gives nothing; empty while it may
+  /// Held until a text of two tokens or more has shown where the attention is. From then on nothing
+  /// here changes, and any number of texts may be captured at once.
+  std::mutex finding;
+  bool is_found = false;
 
   [[nodiscard]] bool has(const char* method) const {
     return module.find_method(method).has_value();
@@ -52,6 +57,10 @@ struct Model::State {
   [[nodiscard]] std::vector<at::Tensor> run_graph(const at::Tensor& ids);
   [[nodiscard]] std::vector<at::Tensor> capture_graph(const at::Tensor& ids);
   [[nodiscard]] std::vector<at::Tensor> capture_method(const at::Tensor& ids);
+  [[nodiscard]] std::vector<at::Tensor> capture_either(const at::Tensor& ids);
+  [[nodiscard]] ModelError no_attention(const std::string& problem) const {
+    return ModelError("no attention found in " + path.string() + ": " + problem);
+  }
 };
 
 void Model::State::cut_graph() {
@@ -79,14 +88,19 @@ std::vector<at::Tensor> Model::State::run_graph(const at::Tensor& ids) {
 
 std::vector<at::Tensor> Model::State::capture_graph(const at::Tensor& ids) {
   std::vector<at::Tensor> found = run_graph(ids);
+  const auto is_fit = [&](const at::Tensor& layer) { return is_attention(layer, ids.size(1)); };
+  if (is_found && std::all_of(found.begin(), found.end(), is_fit)) return found;
   const std::vector<std::size_t> keep = find_attention(found, ids.size(1));
   std::vector<at::Tensor> layers;
   for (const std::size_t i : keep) layers.push_back(found[i]);
   if (layers.empty()) {
-    graph_problem = "none of its " + std::to_string(found.size()) +
-                    " softmax nodes gives [1, heads, T, T] for T = " + std::to_string(ids.size(1)) +
-                    "; they give " + shapes(found);
-  } else if (keep.size() < found.size()) {
+    const std::string problem =
+        "none of its " + std::to_string(found.size()) +
+        " softmax nodes gives [1, heads, T, T] for T = " + std::to_string(ids.size(1)) +
+        "; they give " + shapes(found);
+    if (is_found) throw no_attention(problem);
+    graph_problem = problem;
+  } else if (keep.size() < found.size() && !is_found) {
     keep_outputs(attention, keep);
     compile();
   }
@@ -112,6 +126,19 @@ std::vector<at::Tensor> Model::State::capture_method(const at::Tensor& ids) {
   return layers;
 }
 
+std::vector<at::Tensor> Model::State::capture_either(const at::Tensor& ids) {
+  const CaptureMode wanted = is_found ? mode : options.capture;
+  std::vector<at::Tensor> layers;
+  if (wanted != CaptureMode::method && graph_problem.empty()) layers = capture_graph(ids);
+  if (!layers.empty()) {
+    if (!is_found) mode = CaptureMode::graph;
+  } else if (wanted == CaptureMode::method || (wanted == CaptureMode::automatic && has(kMethod))) {
+    layers = capture_method(ids);
+    if (!is_found) mode = CaptureMode::method;
+  }
+  return layers;
+}
+
 Model::Model(std::filesystem::path path, const ModelOptions& options)
     : state_(std::make_unique<State>()) {
   state_->module = load_torchscript(path, options.device);
@@ -127,20 +154,13 @@ Model::~Model() = default;
 std::vector<at::Tensor> Model::capture(const TokenIds& ids) {
   State& state = *state_;
   check_limits(ids, state.attention.facts, state.path);
-  const CaptureMode wanted = state.options.capture;
   try {
     torch::NoGradGuard no_grad;
     const at::Tensor input = torch::tensor(ids).unsqueeze(0).to(state.options.device);
-    std::vector<at::Tensor> layers;
-    if (wanted != CaptureMode::method && state.graph_problem.empty()) {
-      state.mode = CaptureMode::graph;
-      layers = state.capture_graph(input);
-    }
-    if (layers.empty() && wanted != CaptureMode::graph &&
-        (wanted == CaptureMode::method || state.has(kMethod))) {
-      state.mode = CaptureMode::method;
-      layers = state.capture_method(input);
-    }
+    std::unique_lock lock(state.finding);
+    if (state.is_found) lock.unlock();
+    std::vector<at::Tensor> layers = state.capture_either(input);
+    if (lock) state.is_found = !layers.empty() && ids.size() > 1;
     if (!layers.empty()) return without_batch(std::move(layers));
   } catch (const Error&) {
     throw;
@@ -148,7 +168,7 @@ std::vector<at::Tensor> Model::capture(const TokenIds& ids) {
     throw ModelError(state.path.string() + " fails on " + std::to_string(ids.size()) +
                      " tokens: " + first_line(error));
   }
-  throw ModelError("no attention found in " + state.path.string() + ": " + state.graph_problem);
+  throw state.no_attention(state.graph_problem);
 }
 
 at::Tensor Model::logits(const TokenIds& ids) {
