@@ -6,7 +6,7 @@
 #include <functional>
 #include <random>
 
-#include "attnviz/heads.h"
+#include "attnviz/head_statistics.h"
 #include "attnviz/model.h"
 #include "attnviz/run.h"
 

@@ -40,9 +40,9 @@ struct Checkpoint {
 /// tensors.
 [[nodiscard]] Checkpoint read_checkpoint(const std::filesystem::path& path);
 
-/// Writes tensors (contiguous, on the CPU; float32, float16, bfloat16 or int64) in the safetensors
-/// format, with `metadata` in the header, atomically. Throws FileError, ShapeError for other
-/// dtypes.
+/// Writes tensors (contiguous, on the CPU; of real floating, integer or boolean dtype) in the
+/// safetensors format, with `metadata` in the header, atomically. They are read back exactly.
+/// Throws FileError, ShapeError for other dtypes.
 void write_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
                        const std::vector<std::pair<std::string, std::string>>& metadata);
 

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,16 +10,10 @@
 
 #include "attnviz/attention.h"
 #include "attnviz/compare.h"
-#include "attnviz/probe.h"
 
-// What each head does on some texts: patterns in, HeadReport out. No files, no terminal, no model.
+// What each head does on some texts. No files, no terminal, no model. The report comes from
+// HeadStatistics (head_statistics.h).
 //
-//     HeadStatistics statistics;
-//     for (ids : texts) statistics.add_text(capture(ids), ids);
-//     for (probe : make_probes()) {
-//       statistics.add_probe(capture(probe.ids), capture(probe.control), probe);
-//     }
-//     HeadReport report = statistics.report();
 //     for (const HeadFindings& head : report.heads) {
 //       for (const HeadLabel& label : head.labels) std::cout << sentence(head, label) << '\n';
 //     }
@@ -223,43 +216,6 @@ struct HeadReport {
   std::int64_t n_repeats = 0;              ///< rows of duplicate_on_text, in all texts
   std::int64_t n_prefixes = 0;             ///< rows of induction_on_text, in all texts
   Thresholds thresholds;
-};
-
-struct StatisticsOptions {
-  ScoreOptions scores;
-  std::int64_t min_tokens = 16;       ///< of a text that is labelled
-  std::int64_t divergence_rows = 32;  ///< heads are compared on a text's first tokens; 0: not
-  std::uint64_t seed = 0;             ///< of the bootstrap
-  std::int64_t resamples = 1000;
-};
-
-/// Collects scores over texts, in any order: the report is the same, bit for bit. Memory does
-/// not grow with the number of texts. Heads are called by their numbers in AttentionPatterns::kept.
-class HeadStatistics {
- public:
-  explicit HeadStatistics(StatisticsOptions options = {});
-  ~HeadStatistics();
-  HeadStatistics(HeadStatistics&&) noexcept;
-  HeadStatistics& operator=(HeadStatistics&&) noexcept;
-
-  /// One text. A text of one token counts, and has no scores.
-  /// Throws ShapeError: not causal, no head left, other layers or heads than before, not one id per
-  /// position.
-  void add_text(const AttentionPatterns& patterns, std::span<const TokenId> ids);
-
-  /// One sequence of the repeated-token probe and its control. Throws ShapeError.
-  void add_probe(const AttentionPatterns& repeated, const AttentionPatterns& control,
-                 const RepeatedProbe& probe);
-
-  /// variation, measures: one a head, layer by layer, or empty. Throws ShapeError where they are
-  /// not as many as heads; UsageError where no text was added.
-  [[nodiscard]] HeadReport report(const Thresholds& thresholds = {},
-                                  std::span<const std::optional<HeadVariation>> variation = {},
-                                  std::span<const HeadMeasures> measures = {}) const;
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
 };
 
 /// Fills in labels and flags from all the other findings. report() has done so; again, after

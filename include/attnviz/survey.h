@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "attnviz/heads.h"
+#include "attnviz/head_statistics.h"
 #include "attnviz/model.h"
 #include "attnviz/relations.h"
 

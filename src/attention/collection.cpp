@@ -9,11 +9,11 @@
 namespace attnviz {
 namespace {
 
-void collect_position(HeadSamples& head, std::int64_t position, double share) {
-  if (head.n_positions == 0) head.position = position;
-  if (head.position != position) head.position.reset();
-  head.least_position_share = std::min(head.least_position_share, share);
-  ++head.n_positions;
+/// The longer texts have more offsets.
+template <typename Sums>
+void add_each(std::vector<Sums>& into, const std::vector<Sums>& from) {
+  if (into.size() < from.size()) into.resize(from.size());
+  for (std::size_t i = 0; i < from.size(); ++i) into[i].add(from[i]);
 }
 
 /// scores, hits: n offsets.
@@ -48,8 +48,7 @@ void collect_layer(HeadSamples* heads, const LayerScores& layer) {
       heads[head].rows_without_first += layer.rows_without_first[head];
     }
     if (!layer.positions.empty()) {
-      collect_position(heads[head], layer.positions[head],
-                       *layer[Score::position_share].values[head]);
+      heads[head].add_position(layer.positions[head], *layer[Score::position_share].values[head]);
     }
   }
 }
@@ -62,19 +61,48 @@ void collect_divergences(Collection& collection, const AttentionPatterns& patter
     layers.push_back(layer.narrow(1, 0, n_rows).narrow(2, 0, n_rows));
   }
   const Divergences found = divergences(at::cat(layers));
-  if (collection.n_compared == 0) {
-    collection.bits = at::zeros_like(found.bits, at::kLong);
-    collection.bits_without_first = collection.bits.clone();
-    collection.n_comparable = collection.bits.clone();
-  }
-  collection.bits += to_fixed(found.bits);
-  collection.bits_without_first +=
-      to_fixed(found.bits_without_first.masked_fill(found.comparable.logical_not(), 0));
-  collection.n_comparable += found.comparable;
+  const at::Tensor more =
+      at::stack({to_fixed(found.bits),
+                 to_fixed(found.bits_without_first.masked_fill(found.comparable.logical_not(), 0)),
+                 found.comparable.to(at::kLong)});
+  collection.divergences = collection.n_compared == 0 ? more : collection.divergences + more;
   ++collection.n_compared;
 }
 
+void add_head(HeadSamples& into, const HeadSamples& from) {
+  for (std::size_t i = 0; i < kScores; ++i) into.scores[i].add(from.scores[i]);
+  add_each(into.offsets, from.offsets);
+  add_each(into.hits, from.hits);
+  into.add_position(from.position, from.least_position_share, from.n_positions);
+  into.rows_without_first += from.rows_without_first;
+}
+
 }  // namespace
+
+void HeadSamples::add_position(std::optional<std::int64_t> found, double least_share,
+                               std::int64_t n) {
+  if (n == 0) return;
+  if (n_positions == 0) position = found;
+  if (position != found) position.reset();
+  least_position_share = std::min(least_position_share, least_share);
+  n_positions += n;
+}
+
+void add(Collection& into, const Collection& from) {
+  if (from.n_texts == 0) return;
+  if (into.n_texts == 0) {
+    into = from;  // shares the tensor, which is never written to
+    return;
+  }
+  if (into.n_compared == 0) {
+    into.divergences = from.divergences;
+  } else if (from.n_compared != 0) {
+    into.divergences = into.divergences + from.divergences;
+  }
+  for (std::size_t i = 0; i < into.heads.size(); ++i) add_head(into.heads[i], from.heads[i]);
+  add_each(into.offset_chances, from.offset_chances);
+  Collection::visit_fields(combine_fields, into, from);
+}
 
 void collect(Collection& collection, const AttentionPatterns& patterns,
              std::span<const TokenId> ids, const StatisticsOptions& options) {

@@ -2,12 +2,14 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <array>
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
 
-#include "attnviz/heads.h"
+#include "attnviz/head_statistics.h"
 #include "samples.h"
 
 namespace attnviz {
@@ -21,6 +23,9 @@ struct HeadSamples {
   double least_position_share = 1;
   std::int64_t rows_without_first = 0;
   std::int64_t n_positions = 0;  ///< texts that had a position
+
+  /// One more text, or several, whose position was `found`; none: not the same in all of them.
+  void add_position(std::optional<std::int64_t> found, double least_share, std::int64_t n = 1);
 };
 
 /// What is kept of some texts.
@@ -29,9 +34,26 @@ struct Collection {
   std::vector<HeadSamples> heads;        ///< layer by layer
   std::vector<FixedSum> offset_chances;  ///< per offset
   std::int64_t n_compared = 0;           ///< texts whose heads were compared
-  at::Tensor bits, bits_without_first;   ///< [head, head] int64, fixed point, sums over texts
-  at::Tensor n_comparable;               ///< [head, head] int64, texts
+  /// Sums over these: [3, head, head] int64, of bits and bits_without_first in fixed point, and how
+  /// many texts were comparable. Undefined where n_compared is 0.
+  at::Tensor divergences;
+
+  /// The numbers of texts that are not empty, as FixedSum::visit_fields.
+  template <typename Visit, typename... All>
+  static void visit_fields(Visit&& visit, All&... all) {
+    const auto least = [](std::int64_t a, std::int64_t b) { return std::min(a, b); };
+    const auto most = [](std::int64_t a, std::int64_t b) { return std::max(a, b); };
+    visit(std::plus<>(), all.n_texts...);
+    visit(least, all.shortest...);
+    visit(most, all.longest...);
+    visit(std::plus<>(), all.n_repeats...);
+    visit(std::plus<>(), all.n_prefixes...);
+    visit(std::plus<>(), all.n_compared...);
+  }
 };
+
+/// As if the texts of `from`, of the same heads, had been collected in `into`.
+void add(Collection& into, const Collection& from);
 
 /// Adds the scores of one text; heads are those of all layers. Throws ShapeError.
 void collect(Collection& collection, const AttentionPatterns& patterns,

@@ -67,15 +67,15 @@ std::optional<HitFinding> best_hit(const HeadSamples& head, std::int64_t n_texts
 std::optional<Neighbour> nearest(const std::vector<HeadFindings>& heads, std::int64_t head,
                                  const Collection& texts) {
   if (texts.n_compared == 0) return {};
-  const at::Tensor bits = from_fixed(texts.bits[head]) / texts.n_compared;
-  const at::Tensor rest =
-      from_fixed(texts.bits_without_first[head]) / texts.n_comparable[head].clamp_min(1);
+  const at::Tensor bits = from_fixed(texts.divergences[0][head]) / texts.n_compared;
+  const at::Tensor n_comparable = texts.divergences[2][head];
+  const at::Tensor rest = from_fixed(texts.divergences[1][head]) / n_comparable.clamp_min(1);
   std::optional<Neighbour> best;
   std::pair<bool, double> best_rank;
   for (std::int64_t other = 0; other < bits.size(0); ++other) {
     if (other == head) continue;
     Neighbour found{heads[other].id, bits[other].item<double>(), {}, texts.n_compared};
-    if (2 * texts.n_comparable[head][other].item<std::int64_t>() >= texts.n_compared) {
+    if (2 * n_comparable[other].item<std::int64_t>() >= texts.n_compared) {
       found.bits_without_first = rest[other].item<double>();
     }
     const std::pair rank(!found.bits_without_first,

@@ -1,32 +1,37 @@
+#include "attnviz/head_statistics.h"
+
 #include "attnviz/error.h"
-#include "attnviz/heads.h"
-#include "collection.h"
 #include "kept_heads.h"
+#include "statistics_state.h"
 
 namespace attnviz {
+namespace {
 
-struct HeadStatistics::State {
-  StatisticsOptions options;
-  KeptHeads heads;
-  Collection texts, short_texts;
-  std::vector<std::array<Samples, kScores>> probes;  // per head
-  std::int64_t n_probes = 0;
+std::vector<HeadFindings> unscored(const KeptHeads& heads) {
+  std::vector<HeadFindings> findings;
+  for (const HeadId id : ids_of(heads)) findings.emplace_back().id = id;
+  return findings;
+}
 
-  /// Throws ShapeError where they do not fit what came before.
-  void check(const AttentionPatterns& patterns) {
-    if (!patterns.causal) {
-      throw ShapeError("this attention looks ahead; the scores of heads are for causal attention");
-    }
-    if (patterns.layers.empty()) throw ShapeError("there is no attention: no layer was captured");
-    heads = same_heads(patterns, heads);
+void require_same(const StatisticsOptions& here, const StatisticsOptions& there) {
+  visit_options(
+      [](const std::string& name, const auto& mine, const auto& theirs) {
+        if (mine == theirs) return;
+        throw ShapeError("statistics with other options cannot be added: " + name + " is " +
+                         std::to_string(mine) + " here, " + std::to_string(theirs) + " there");
+      },
+      here, there);
+}
+
+}  // namespace
+
+void HeadStatistics::State::check(const AttentionPatterns& patterns) {
+  if (!patterns.causal) {
+    throw ShapeError("this attention looks ahead; the scores of heads are for causal attention");
   }
-
-  std::vector<HeadFindings> unscored_heads() const {
-    std::vector<HeadFindings> unscored;
-    for (const HeadId id : ids_of(heads)) unscored.emplace_back().id = id;
-    return unscored;
-  }
-};
+  if (patterns.layers.empty()) throw ShapeError("there is no attention: no layer was captured");
+  heads = same_heads(patterns, heads);
+}
 
 HeadStatistics::HeadStatistics(StatisticsOptions options) : state_(std::make_unique<State>()) {
   if (options.resamples < 1) throw UsageError("the bootstrap needs a resample or more");
@@ -71,6 +76,39 @@ void HeadStatistics::add_probe(const AttentionPatterns& repeated, const Attentio
   ++state_->n_probes;
 }
 
+void HeadStatistics::add(const HeadStatistics& other) {
+  State& here = *state_;
+  const State& there = *other.state_;
+  require_same(here.options, there.options);
+  if (!here.heads.empty() && !there.heads.empty() && here.heads != there.heads) {
+    throw ShapeError("the statistics to be added are of a model with different layers or heads");
+  }
+  if (n_texts() + other.n_texts() > kMostTerms || n_probes() + other.n_probes() > kMostTerms) {
+    throw ShapeError("statistics of more than " + std::to_string(kMostTerms) +
+                     " texts or probes cannot be added up");
+  }
+  if (here.heads.empty()) here.heads = there.heads;
+  attnviz::add(here.texts, there.texts);
+  attnviz::add(here.short_texts, there.short_texts);
+  if (here.probes.size() < there.probes.size()) here.probes.resize(there.probes.size());
+  for (std::size_t head = 0; head < there.probes.size(); ++head) {
+    for (std::size_t score = 0; score < kScores; ++score) {
+      here.probes[head][score].add(there.probes[head][score]);
+    }
+  }
+  here.n_probes += there.n_probes;
+}
+
+std::int64_t HeadStatistics::n_texts() const {
+  return state_->texts.n_texts + state_->short_texts.n_texts;
+}
+std::int64_t HeadStatistics::n_probes() const {
+  return state_->n_probes;
+}
+const StatisticsOptions& HeadStatistics::options() const {
+  return state_->options;
+}
+
 HeadReport HeadStatistics::report(const Thresholds& thresholds,
                                   std::span<const std::optional<HeadVariation>> variation,
                                   std::span<const HeadMeasures> measures) const {
@@ -79,7 +117,7 @@ HeadReport HeadStatistics::report(const Thresholds& thresholds,
   report.too_short = state.texts.n_texts == 0;
   const Collection& texts = report.too_short ? state.short_texts : state.texts;
   if (texts.n_texts == 0 && state.n_probes == 0) throw UsageError("there is no text to report on");
-  report.heads = state.unscored_heads();
+  report.heads = unscored(state.heads);
   for (const std::size_t n : {variation.size(), measures.size()}) {
     if (n != 0 && n != report.heads.size()) {
       throw ShapeError("measures of " + std::to_string(n) + " heads, but there are " +

@@ -18,6 +18,36 @@ void Samples::add(double value) {
   }
 }
 
+void Samples::add(const Samples& other) {
+  const std::size_t n_before = values_.size(), n_more = other.values_.size();
+  visit_fields(combine_fields, *this, other);
+  if (static_cast<std::size_t>(sum_.n) > kMostKept) {
+    values_ = {};
+    return;
+  }
+  values_.resize(n_before + n_more);
+  std::copy_n(other.values_.begin(), n_more,
+              values_.begin() + static_cast<std::ptrdiff_t>(n_before));
+}
+
+bool Samples::is_sound(std::int64_t n_most) const {
+  // In this order: deviation() needs what comes before it.
+  return sum_.is_sound(n_most) && chance_.is_sound(sum_.n) && squares_.sum >= 0 &&
+         squares_.sum <= kMostFixed * kMostFixed * sum_.n &&
+         (sum_.n == 0 || squares_.deviation(sum_) >= 0);
+}
+
+bool Samples::keep(std::span<const double> values) {
+  Samples found;
+  for (const double value : values) {
+    if (!(std::abs(value) <= kMostTerm)) return false;  // nor NaN
+    found.add(value);
+  }
+  if (found.sum_.sum != sum_.sum || found.squares_.sum != squares_.sum) return false;
+  values_ = std::move(found.values_);
+  return true;
+}
+
 double Samples::mean() const {
   if (values_.empty()) return sum_.mean();
   const std::vector<double> sorted = values();

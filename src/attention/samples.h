@@ -16,6 +16,8 @@ class Samples {
   static constexpr std::size_t kMostKept = 512;
 
   void add(double value);
+  /// As if the values and chances of `other` had been added here; it may be this one.
+  void add(const Samples& other);
   /// What a uniform head scores on the same text.
   void add_chance(double chance) { chance_.add(chance); }
 
@@ -26,6 +28,19 @@ class Samples {
   /// Sorted, or empty where there were too many to keep.
   [[nodiscard]] std::vector<double> values() const;
   [[nodiscard]] std::optional<double> chance() const;
+
+  /// All but the values, as FixedSum::visit_fields.
+  template <typename Visit, typename... All>
+  static void visit_fields(Visit&& visit, All&... all) {
+    FixedSum::visit_fields(visit, all.sum_...);
+    visit(std::plus<>(), all.squares_.sum...);
+    FixedSum::visit_fields(visit, all.chance_...);
+  }
+  /// That the fields can be those of n values, n <= n_most.
+  [[nodiscard]] bool is_sound(std::int64_t n_most) const;
+  /// Puts count() <= kMostKept values beside the fields; false where the fields are those of
+  /// others.
+  [[nodiscard]] bool keep(std::span<const double> values);
 
  private:
   FixedSum sum_, chance_;

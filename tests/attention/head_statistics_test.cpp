@@ -2,10 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <sstream>
 
 #include "attnviz/error.h"
-#include "attnviz/heads.h"
+#include "attnviz/head_statistics.h"
+#include "exact_report.h"
 #include "hand_made.h"
 
 namespace attnviz {
@@ -27,38 +27,6 @@ Text text_of(std::int64_t n, unsigned seed) {
        at::stack({mix(offset(n, 1), random(n, 5, seed), .1 + .01 * seed), sink(n)})
            .to(at::kFloat)}};
   return {patterns, ids};
-}
-
-void write(std::ostream& out, const Statistic& s) {
-  out << s.mean << ' ' << s.sd.value_or(-1) << ' ' << (s.ci ? s.ci->low : -1) << ' '
-      << (s.ci ? s.ci->high : -1) << ' ' << s.n_texts << ' ' << s.chance.value_or(-1) << ' '
-      << s.excess.value_or(-9) << '\n';
-}
-
-/// Every number of a report, to the last bit.
-std::string exact(const HeadReport& report) {
-  std::ostringstream out;
-  out << std::hexfloat << report.n_texts << ' ' << report.shortest << ' ' << report.longest << ' '
-      << report.n_repeats << '\n';
-  for (const HeadFindings& head : report.heads) {
-    for (const auto& score : head.scores) {
-      if (score) write(out, *score);
-    }
-    if (head.best_offset) {
-      out << head.best_offset->offset << ' ';
-      write(out, head.best_offset->score);
-    }
-    if (head.best_hit) out << head.best_hit->offset << ' ' << head.best_hit->share << '\n';
-    if (head.position) out << head.position->position << head.position->least_share << '\n';
-    if (head.nearest) {
-      out << to_string(head.nearest->head) << head.nearest->bits << ' '
-          << head.nearest->bits_without_first.value_or(-1) << '\n';
-    }
-    for (const HeadLabel& label : head.labels) out << sentence(head, label) << '\n';
-    for (const HeadFlag& flag : head.flags) out << sentence(head, flag) << '\n';
-  }
-  for (const Answer& answer : summary(report)) out << answer.answer << '\n';
-  return out.str();
 }
 
 TEST(HeadStatistics, DoNotDependOnTheOrderOfTheTexts) {

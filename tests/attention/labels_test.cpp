@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "attnviz/error.h"
-#include "attnviz/heads.h"
+#include "attnviz/head_statistics.h"
 #include "hand_made.h"
 
 namespace attnviz {

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "attnviz/error.h"
-#include "attnviz/heads.h"
+#include "attnviz/head_statistics.h"
 #include "attnviz/relations.h"
 #include "hand_made.h"
 

@@ -60,5 +60,34 @@ TEST(Samples, DoNotDependOnTheOrder) {
   }
 }
 
+TEST(Samples, AddedTogetherAreThoseOfAllValues) {
+  for (const std::size_t n : {1U, 100U, 512U, 513U, 2000U}) {
+    const std::vector<double> values = some_values(n);
+    const Samples whole = samples_of(values);
+    for (const std::size_t n_first : {std::size_t{0}, n / 3, n - 1, n}) {
+      const auto middle = values.begin() + static_cast<std::ptrdiff_t>(n_first);
+      Samples sum = samples_of({middle, values.end()});
+      sum.add(samples_of({values.begin(), middle}));
+      EXPECT_EQ(sum.count(), whole.count());
+      EXPECT_EQ(sum.values(), whole.values());
+      EXPECT_EQ(sum.mean(), whole.mean());
+      EXPECT_EQ(sum.sd(), whole.sd());
+    }
+  }
+}
+
+// 16 million values that two int64 could not sum up, nor 128 bits their squares times their number.
+TEST(Samples, OfManyLargeValuesHaveMeanAndDeviationInClosedForm) {
+  Samples samples = samples_of({30000, 10000});
+  samples.add_chance(20000);
+  for (int i = 0; i < 23; ++i) samples.add(samples);
+  ASSERT_EQ(samples.count(), kMostTerms);
+  EXPECT_TRUE(samples.is_sound(kMostTerms));
+  EXPECT_EQ(samples.mean(), 20000);
+  EXPECT_EQ(samples.chance(), 20000);
+  const auto n = static_cast<double>(kMostTerms);
+  EXPECT_NEAR(*samples.sd(), 10000 * std::sqrt(n / (n - 1)), 1e-9);
+}
+
 }  // namespace
 }  // namespace attnviz

@@ -1,7 +1,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "attnviz/heads.h"
+#include "attnviz/head_statistics.h"
 #include "hand_made.h"
 
 namespace attnviz {

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <limits>
 #include <set>
 
 #include "attnviz/error.h"
@@ -79,6 +81,29 @@ TEST(Safetensors, ComeBackAsTheyWereWritten) {
   EXPECT_TRUE(at::equal(tensor_of(back, "b"), b));
   EXPECT_EQ(tensor_of(back, "c").sizes(), empty.sizes());
   EXPECT_TRUE(at::equal(tensor_of(back, "d"), a.to(at::kBFloat16)));
+}
+
+TEST(Safetensors, KeepEveryBitOfEveryDtype) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "x.safetensors";
+  std::vector<NamedTensor> tensors = {
+      {"F64", at::tensor({0.1, 1e-310, -0.0, 1.7976931348623157e308})},
+      {"I64", at::tensor({std::numeric_limits<std::int64_t>::min(),
+                          std::numeric_limits<std::int64_t>::max(), std::int64_t{-1}})}};
+  for (const auto dtype : {at::kFloat, at::kHalf, at::kInt, at::kShort, at::kChar, at::kByte,
+                           at::kBool, at::kBFloat16}) {
+    tensors.push_back({c10::toString(dtype), at::arange(3).to(dtype)});
+  }
+  write_safetensors(path, tensors, {});
+  const Checkpoint back = read_checkpoint(path);
+  for (const NamedTensor& tensor : tensors) {
+    const at::Tensor values = tensor_of(back, tensor.name);
+    ASSERT_EQ(values.scalar_type(), tensor.values.scalar_type()) << tensor.name;
+    ASSERT_EQ(values.sizes(), tensor.values.sizes()) << tensor.name;
+    EXPECT_EQ(std::memcmp(values.data_ptr(), tensor.values.data_ptr(), values.nbytes()), 0)
+        << tensor.name;
+  }
+  EXPECT_THROW(write_safetensors(path, {{"z", at::zeros(1, at::kComplexFloat)}}, {}), ShapeError);
 }
 
 }  // namespace
