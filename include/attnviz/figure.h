@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,9 @@ enum class ColourScale {
   unit,       ///< 0 to 1: figures can be compared
   log,        ///< 0.001 to 1 in equal ratios; below is the lower end's colour
 };
+
+/// `auto`, `panel`, `figure`, `unit` or `log`.
+[[nodiscard]] std::string_view to_string(ColourScale scale);
 
 struct FigureOptions {
   int dpi = 150;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -34,12 +35,17 @@ namespace attnviz {
 /// A file's last newline ends its last line; it is not part of what was written.
 [[nodiscard]] std::string without_last_newline(std::string text);
 
+/// The pictures that a text has.
+enum class FigureKind { grid, average, last };
+[[nodiscard]] std::string_view to_string(FigureKind kind);  ///< "average"
+
 struct ShowOptions {
   std::filesystem::path out_dir = ".";
   std::filesystem::path model;       ///< empty: built_in_model()
   std::filesystem::path vocabulary;  ///< empty: built_in_vocabulary()
   ModelOptions capture;
   std::optional<std::int64_t> max_tokens;  ///< at least 1; longer texts are cut there
+  std::vector<FigureKind> figures = {FigureKind::grid, FigureKind::average, FigureKind::last};
   FigureOptions figure;
   /// A safetensors file with layer_0, layer_1 ... [head, query, key] F32 and the ids as `ids` I64,
   /// and where they come from in its metadata; empty: none.
@@ -66,10 +72,10 @@ class Visualizer {
   explicit Visualizer(ShowOptions options);
 
   /// Writes PREFIX_attention_all_layers_heads.png, PREFIX_attention_avg_per_layer.png and
-  /// PREFIX_attention_last_layer_detailed.png to out_dir, and save_attention; with chosen layers or
-  /// heads PREFIX_layer_2_head_0_1_attention... All of them are written, whole, or none.
-  /// Throws TextError (empty, not UTF-8), UsageError (a prefix that is empty or has a / in it), and
-  /// what the stages throw.
+  /// PREFIX_attention_last_layer_detailed.png (those that were chosen) to out_dir, and
+  /// save_attention; with chosen layers or heads PREFIX_layer_2_head_0_1_attention... All of them
+  /// are written, whole, or none. Throws TextError (empty, not UTF-8), UsageError (a prefix that is
+  /// empty or has a / in it), and what the stages throw.
   Shown show(const std::string& text, const std::string& prefix);
 
  private:

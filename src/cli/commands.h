@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "attnviz/model.h"
+#include "attnviz/run.h"
 #include "attnviz/surgery.h"
 
 namespace attnviz::cli {
@@ -28,6 +29,8 @@ struct Command {
 };
 
 std::function<int()> set_up_show(CLI::App& app);
+std::function<int()> set_up_batch(CLI::App& app);
+std::function<int()> set_up_merge(CLI::App& app);
 std::function<int()> set_up_heads(CLI::App& app);
 std::function<int()> set_up_info(CLI::App& app);
 std::function<int()> set_up_import(CLI::App& app);
@@ -40,6 +43,8 @@ std::function<int()> set_up_finetune(CLI::App& app);
 inline const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
       {"show", "draw a text's attention; `attnviz TEXT` for short", set_up_show},
+      {"batch", "draw thousands of texts, every core busy", set_up_batch},
+      {"merge", "join what the shards of a batch have made", set_up_merge},
       {"heads", "say what each head does on some texts, in numbers", set_up_heads},
       {"info", "say what a model is", set_up_info},
       {"import", "make a model of a checkpoint (.pth, .safetensors)", set_up_import},
@@ -73,6 +78,12 @@ void add_shared_layers(CLI::App& app, SharedLayers& shared_layers);
 
 /// `1 head`, `3 heads`.
 std::string counted(std::int64_t n, const std::string& noun);
+
+/// --figures, --scale, --dpi, --layer and --head.
+void add_figure_options(CLI::App& app, std::vector<FigureKind>& figures, FigureOptions& options);
+
+/// --model, --max-tokens and those of add_capture_options.
+void add_model_options(CLI::App& app, ShowOptions& options);
 
 /// --vocab, --capture and --device.
 void add_capture_options(CLI::App& app, ModelOptions& options, std::filesystem::path& vocabulary);

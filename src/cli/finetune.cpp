@@ -5,6 +5,7 @@
 
 #include "attnviz/finetuning.h"
 #include "commands.h"
+#include "interrupts.h"
 #include "training_line.h"
 
 namespace attnviz::cli {

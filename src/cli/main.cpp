@@ -21,6 +21,7 @@ constexpr char kExamples[] = R"(Examples:
   attnviz "The cat sat on the mat" --model gpt.pt --layer 5 --head 1
   echo "The cat sat" | attnviz - --json | jq .files
   attnviz heads --model gpt.pt --dir texts --prefix gpt
+  attnviz batch texts --out-dir pictures --heads
   attnviz prune gpt.pt --fraction 0.25 --text books/*.txt -o smaller.pt
   attnviz train --text corpus/*.txt --out mine.pt
 

@@ -1,7 +1,6 @@
 #include <spdlog/spdlog.h>
 
 #include <iostream>
-#include <map>
 
 #include "attnviz/error.h"
 #include "attnviz/file.h"
@@ -24,15 +23,9 @@ struct ShowArguments {
   std::optional<std::string> file;
   std::optional<std::string> prefix;
   std::string format = "png";
-  std::string scale = "auto";
   bool json = false;
 };
 
-const std::map<std::string, ColourScale> kScales = {{"auto", ColourScale::automatic},
-                                                    {"panel", ColourScale::panel},
-                                                    {"figure", ColourScale::figure},
-                                                    {"unit", ColourScale::unit},
-                                                    {"log", ColourScale::log}};
 struct Job {
   std::string text;
   std::string prefix;
@@ -74,9 +67,7 @@ int run_show(const ShowArguments& arguments, bool has_text) {
   if (jobs.size() > 1 && !arguments.options.save_attention.empty()) {
     throw UsageError("--save-attention needs a TEXT or a --file");
   }
-  ShowOptions options = arguments.options;
-  options.figure.scale = kScales.at(arguments.scale);
-  Visualizer visualizer(options);
+  Visualizer visualizer(arguments.options);
   for (const Job& job : jobs) {
     const Shown shown = visualizer.show(job.text, job.prefix);
     report(shown);
@@ -87,47 +78,6 @@ int run_show(const ShowArguments& arguments, bool has_text) {
     }
   }
   return kDone;
-}
-
-void add_figure_options(CLI::App& app, ShowArguments& arguments) {
-  FigureOptions& figure = arguments.options.figure;
-  app.add_option(
-         "--scale", arguments.scale,
-         "what the colours span: panel (0 to each panel's maximum), figure (0 to the "
-         "figure's), unit (0 to 1), log (0.001 to 1), auto (figure below 64 tokens, else log)")
-      ->check(CLI::IsMember(names_of(kScales)).description(""))
-      ->option_text("SCALE [" + arguments.scale + "]")
-      ->group("Figures");
-  app.add_option("--dpi", figure.dpi, "pixels per inch")
-      ->check(CLI::Range(40, 1200))
-      ->option_text("N [" + std::to_string(figure.dpi) + "]")
-      ->group("Figures");
-  const auto numbers = [&](const char* name, std::vector<int>& value, const char* help) {
-    app.add_option(name, value, help)
-        ->delimiter(',')
-        ->allow_extra_args(false)
-        ->option_text("N[,N...]")
-        ->group("Figures");
-  };
-  numbers("--layer", figure.layers, "draw only these layers, counted from 0");
-  numbers("--head", figure.heads, "draw only these heads, counted from 0");
-  app.add_option("--format", arguments.format, "png, the only one there is")
-      ->check(CLI::IsMember({"png"}).description(""))
-      ->option_text("png")
-      ->group("Figures");
-}
-
-void add_model_options(CLI::App& app, ShowArguments& arguments) {
-  ShowOptions& options = arguments.options;
-  app.add_option("--model", options.model, "TorchScript GPT (default: the built-in one)")
-      ->check(not_empty())
-      ->option_text("M.pt")
-      ->group("Model");
-  add_capture_options(app, options.capture, options.vocabulary);
-  app.add_option("--max-tokens", options.max_tokens, "cut longer texts there, and say so")
-      ->check(CLI::PositiveNumber.description(""))
-      ->option_text("N")
-      ->group("Model");
 }
 
 }  // namespace
@@ -151,8 +101,12 @@ std::function<int()> set_up_show(CLI::App& app) {
       ->check(not_empty())
       ->option_text("F.safetensors");
   app.add_flag("--json", arguments->json, "print one JSON object instead of the paths");
-  add_figure_options(app, *arguments);
-  add_model_options(app, *arguments);
+  add_figure_options(app, options.figures, options.figure);
+  app.add_option("--format", arguments->format, "png, the only one there is")
+      ->check(CLI::IsMember({"png"}).description(""))
+      ->option_text("png")
+      ->group("Figures");
+  add_model_options(app, options);
   add_verbosity(app);
   app.footer(kExamples);
   return [arguments, text] { return run_show(*arguments, text->count() > 0); };

@@ -4,6 +4,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <sstream>
@@ -36,6 +38,19 @@ std::string wrapped(std::string_view text, std::size_t width, std::size_t indent
     }
   }
   return lines + line;
+}
+
+std::string duration(double seconds) {
+  const long minutes = std::lround(seconds / 60);
+  if (minutes < 1) return std::to_string(std::lround(seconds)) + " s";
+  if (minutes < 60) return std::to_string(minutes) + " min";
+  return std::to_string(minutes / 60) + " h " + std::to_string(minutes % 60) + " min";
+}
+
+std::string bar(double share) {
+  constexpr double kWidth = 8;
+  const auto done = static_cast<std::size_t>(std::clamp(share, 0.0, 1.0) * kWidth);
+  return "[" + std::string(done, '=') + std::string(std::size_t(kWidth) - done, ' ') + "]";
 }
 
 StatusLine::StatusLine(First first)

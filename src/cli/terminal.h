@@ -17,6 +17,12 @@ bool has_colours();
 /// `indent` spaces before them; no newline at the end. A longer word has a line of its own.
 std::string wrapped(std::string_view text, std::size_t width, std::size_t indent = 0);
 
+/// `12 s`, `3 min`, `1 h 20 min`.
+std::string duration(double seconds);
+
+/// `[====    ]`; share: 0 to 1.
+std::string bar(double share);
+
 /// What goes on, on standard error: a line that redraws itself on a terminal, elsewhere one line
 /// now and then; nothing where the user wants quiet.
 class StatusLine {

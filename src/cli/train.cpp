@@ -4,6 +4,7 @@
 
 #include "attnviz/run.h"
 #include "commands.h"
+#include "interrupts.h"
 #include "training_line.h"
 
 namespace attnviz::cli {

@@ -1,42 +1,8 @@
 #include "training_line.h"
 
-#include <cmath>
-#include <csignal>
 #include <cstdio>
 
 namespace attnviz::cli {
-namespace {
-
-volatile std::sig_atomic_t interrupted = 0;
-
-void interrupt(int) {
-  interrupted = 1;
-}
-
-std::string duration(double seconds) {
-  const long minutes = std::lround(seconds / 60);
-  if (minutes < 1) return std::to_string(std::lround(seconds)) + " s";
-  if (minutes < 60) return std::to_string(minutes) + " min";
-  return std::to_string(minutes / 60) + " h " + std::to_string(minutes % 60) + " min";
-}
-
-std::string bar(std::int64_t step, std::int64_t steps) {
-  constexpr std::int64_t kWidth = 8;
-  const auto done = std::size_t(step * kWidth / steps);
-  return "[" + std::string(done, '=') + std::string(kWidth - done, ' ') + "]";
-}
-
-}  // namespace
-
-void catch_interrupts() {
-  std::signal(SIGINT, interrupt);
-  std::signal(SIGTERM, interrupt);
-}
-
-bool was_interrupted() {
-  return interrupted != 0;
-}
-
 void TrainingLine::show(const Now& now) {
   if (doing_ != now.doing) {
     doing_ = now.doing;
@@ -52,7 +18,7 @@ void TrainingLine::show(const Now& now) {
   const double a_step = seconds / double(now.step - first_step_);
   char line[128];
   std::snprintf(line, sizeof line, "%s %ld/%ld %s, loss %.2f, %.0f tok/s, %s left",
-                bar(now.step, now.steps).c_str(), long(now.step), long(now.steps),
+                bar(double(now.step) / double(now.steps)).c_str(), long(now.step), long(now.steps),
                 now.doing.c_str(), mean_loss_, double(now.tokens - first_tokens_) / seconds,
                 duration(a_step * double(now.steps - now.step + now.steps_elsewhere)).c_str());
   line_.show(line);

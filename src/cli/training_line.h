@@ -8,10 +8,6 @@
 
 namespace attnviz::cli {
 
-/// From now on Ctrl-C and SIGTERM are only noted: what trains asks, and stops in order.
-void catch_interrupts();
-[[nodiscard]] bool was_interrupted();
-
 /// How far a training is: a bar, the loss, tokens a second and the time left.
 class TrainingLine {
  public:

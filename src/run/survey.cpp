@@ -10,6 +10,7 @@
 #include "attnviz/file.h"
 #include "attnviz/run.h"
 #include "run/effects.h"
+#include "run/probes.h"
 
 namespace attnviz {
 namespace {
@@ -45,7 +46,8 @@ class Surveyor {
     survey_.layers_share_weights = n_weight_sets_ < std::int64_t(info.n_heads.size());
     HeadStatistics statistics(options_.statistics);
     add_texts(statistics);
-    add_probes(statistics);
+    survey_.no_probes = add_probes(statistics, model_, options_.n_probes, options_.statistics.seed,
+                                   std::int64_t(tokenizer_.size()));
     add_deviations();
     add_templates();
     const std::vector<HeadMeasures> measures = measure();
@@ -107,24 +109,6 @@ class Surveyor {
     for (const SurveyText* text : usable_) {
       visit(ids_of(*text));
       tell(stage, ++done, usable_.size());
-    }
-  }
-
-  void add_probes(HeadStatistics& statistics) {
-    if (options_.n_probes == 0) return;
-    ProbeOptions probe;
-    probe.n_sequences = options_.n_probes;
-    probe.seed = options_.statistics.seed;
-    probe.n_positions = model_.n_positions().value_or(probe.n_positions);
-    probe.vocabulary_size = model_.vocabulary_size().value_or(std::int64_t(tokenizer_.size()));
-    std::vector<RepeatedProbe> sequences;
-    try {
-      sequences = make_probes(probe);
-    } catch (const UsageError& error) {  // a model of few positions or tokens
-      survey_.no_probes = error.what();
-    }
-    for (const RepeatedProbe& sequence : sequences) {
-      statistics.add_probe(patterns_of(sequence.ids), patterns_of(sequence.control), sequence);
     }
   }
 

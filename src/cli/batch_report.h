@@ -1,0 +1,13 @@
+#pragma once
+
+#include "attnviz/batch.h"
+
+namespace attnviz::cli {
+
+/// What was done and what was not, on standard error; the files of all texts on standard output.
+void report_batch(const BatchResult& result, double seconds);
+
+/// The texts that failed, on standard error.
+void report_failures(const BatchResult& result);
+
+}  // namespace attnviz::cli
