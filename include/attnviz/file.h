@@ -47,7 +47,9 @@ void write_file_atomically(const std::filesystem::path& path,
 void write_file_atomically(const std::filesystem::path& path,
                            const std::function<void(const std::filesystem::path&)>& write);
 
-/// Takes away the temporary files that programs which were killed left in a folder and below.
-void remove_temporary_files(const std::filesystem::path& folder);
+/// Takes away the temporary files that programs which were killed left in a folder and below, of
+/// files whose names end in one of `endings`, such as `.png`.
+void remove_temporary_files(const std::filesystem::path& folder,
+                            const std::vector<std::string>& endings);
 
 }  // namespace attnviz

@@ -23,8 +23,8 @@ constexpr char kExamples[] = R"(Examples:
   attnviz batch lines.txt --per-line --out-dir out --figures none --heads
   attnviz batch texts --out-dir part2 --shard 2/4     (see attnviz merge)
 
-The same command again does only what is missing. How to spread a batch over
-machines, and what is in the folder: docs/scale-out.md.)";
+The same command again does only what is missing. What inputs are called, and
+what is in the folder: docs/batch.md. Several machines: docs/scale-out.md.)";
 
 struct BatchArguments {
   BatchInputs inputs;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -34,13 +35,16 @@ fs::path temporary_name(const fs::path& path) {
          ("." + path.filename().string() + "." + suffix + std::string(kTemporary));
 }
 
-bool is_temporary(std::string_view name) {
+/// What temporary_name makes of a name with one of these endings.
+bool is_temporary(std::string_view name, const std::vector<std::string>& endings) {
   if (!name.starts_with('.') || !name.ends_with(kTemporary)) return false;
   name.remove_suffix(kTemporary.size());
   if (name.size() < kRandomDigits + 2) return false;
   const std::string_view digits = name.substr(name.size() - kRandomDigits);
-  return name[name.size() - kRandomDigits - 1] == '.' &&
-         digits.find_first_not_of(kDigits) == std::string_view::npos;
+  name.remove_suffix(kRandomDigits);
+  return digits.find_first_not_of(kDigits) == std::string_view::npos &&
+         std::any_of(endings.begin(), endings.end(),
+                     [&](const std::string& ending) { return name.ends_with(ending + "."); });
 }
 
 void make_parent_folder(const fs::path& path) {
@@ -201,12 +205,12 @@ void check_writable(const fs::path& path) {
   ::unlink(temporary.c_str());
 }
 
-void remove_temporary_files(const fs::path& folder) {
+void remove_temporary_files(const fs::path& folder, const std::vector<std::string>& endings) {
   std::error_code ignored;
   std::vector<fs::path> found;
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(
            folder, fs::directory_options::skip_permission_denied, ignored)) {
-    if (entry.is_regular_file(ignored) && is_temporary(entry.path().filename().string())) {
+    if (entry.is_regular_file(ignored) && is_temporary(entry.path().filename().string(), endings)) {
       found.push_back(entry.path());
     }
   }

@@ -48,7 +48,7 @@ class Batch {
         gate_(room),
         heads_(options_.statistics),
         on_progress_(on_progress) {
-    remove_temporary_files(options_.out_dir);
+    remove_temporary_files(options_.out_dir, {".png", ".json", ".jsonl", ".safetensors"});
     sort_out(prepared);
     write_record(options_.out_dir, record_);
   }

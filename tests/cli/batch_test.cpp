@@ -56,6 +56,15 @@ TEST_F(BatchCli, PrintsTheFilesOfAllTextsAndTellsTheRestOnStandardError) {
   EXPECT_EQ(quiet.err, "");
 }
 
+TEST_F(BatchCli, HelpFitsEightyColumnsAndHasExamples) {
+  for (const char* command : {"batch", "merge"}) {
+    const Outcome outcome = run(std::string(command) + " --help");
+    EXPECT_EQ(outcome.status, 0);
+    EXPECT_NE(outcome.out.find("Examples:"), std::string::npos);
+    for (const std::string& line : lines(outcome.out)) EXPECT_LE(line.size(), 80U) << line;
+  }
+}
+
 TEST_F(BatchCli, ReadsListsAndStandardInput) {
   write_texts(3);
   const std::string list = "find " + texts() + " -name '*.txt' -print0 |";

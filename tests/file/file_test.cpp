@@ -45,6 +45,7 @@ TEST(ReadFile, StartsAreCutOrWhole) {
 }
 
 TEST(Sha256, IsThatOfTheStandard) {
+  EXPECT_EQ(sha256_of("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   const TemporaryFolder folder;
   std::ofstream(folder.path() / "x") << "abc";  // FIPS 180-2, appendix B.1
   EXPECT_EQ(sha256_of_file(folder.path() / "x"),
@@ -89,6 +90,40 @@ TEST(WriteFile, KeepsTheOldContentWhenTheDiskIsFull) {
   std::signal(SIGXFSZ, old_handler);
   EXPECT_EQ(read_file(path), "old");
   EXPECT_EQ(files_in(folder.path()), 1);
+}
+
+TEST(WriteFile, TakesPieces) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "x";
+  write_file_atomically(path, [](std::ostream& out) { out << "a" << 12; });
+  EXPECT_EQ(read_file(path), "a12");
+  EXPECT_EQ(files_in(folder.path()), 1);
+}
+
+TEST(RemoveTemporaryFiles, TakesAwayNoOthers) {
+  const TemporaryFolder folder;
+  const std::vector<std::string> others = {".a.png.0123456.tmp", ".a.txt.01234567.tmp",
+                                           "a.png.01234567.tmp", ".a.png.0123456A.tmp",
+                                           ".a.png.01234567",    ".01234567.tmp"};
+  for (const std::string& name : others) write_file_atomically(folder.path() / name, "x");
+  write_file_atomically(folder.path() / ".a.png.01234567.tmp", "x");
+  write_file_atomically(folder.path() / "deep/.b.c.png.zzzzzzzz.tmp", "x");
+  remove_temporary_files(folder.path(), {".png"});
+  EXPECT_EQ(files_in(folder.path()), std::ptrdiff_t(others.size()) + 1);
+  EXPECT_EQ(files_in(folder.path() / "deep"), 0);
+}
+
+TEST(FilesBelow, AreThoseThatAGlobFits) {
+  const TemporaryFolder folder;
+  for (const char* name : {"b.txt", "a/c.txt", "a/d.md", "a/b/e.txt"}) {
+    write_file_atomically(folder.path() / name, "x");
+  }
+  EXPECT_EQ(files_below(folder.path(), {"*.txt"}),
+            (std::vector<fs::path>{"a/b/e.txt", "a/c.txt", "b.txt"}));
+  EXPECT_EQ(files_below(folder.path(), {"a/*.txt", "*.md"}),
+            (std::vector<fs::path>{"a/c.txt", "a/d.md"}));
+  EXPECT_THROW((void)files_below(folder.path(), {"*.rst"}), FileError);
+  EXPECT_THROW((void)files_below(folder.path() / "none", {"*"}), FileError);
 }
 
 TEST(CheckWritable, ChangesNothing) {
