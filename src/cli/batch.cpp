@@ -90,8 +90,8 @@ class BatchLine {
  public:
   void show(const BatchProgress& now) {
     if (now.done + now.failed == 0) {
-      return spdlog::debug("{} texts, {} of them there already; on {} cores", now.texts, now.kept,
-                           usable_cores());
+      return spdlog::debug("{} texts, {} of them there already; on {}", now.texts, now.kept,
+                           counted(usable_cores(), "core"));
     }
     if (!line_.is_due()) return;
     const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
