@@ -90,7 +90,7 @@ class BatchLine {
  public:
   void show(const BatchProgress& now) {
     if (now.done + now.failed == 0) {
-      return spdlog::debug("{} texts, {} of them there already; on {}", now.texts, now.kept,
+      return spdlog::debug("{} texts, {} of them there already; may use {}", now.texts, now.kept,
                            counted(usable_cores(), "core"));
     }
     if (!line_.is_due()) return;
