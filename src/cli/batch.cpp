@@ -1,7 +1,6 @@
 #include <spdlog/spdlog.h>
 
 #include <chrono>
-#include <cmath>
 #include <iostream>
 
 #include "attnviz/batch.h"
@@ -94,12 +93,11 @@ class BatchLine {
                            counted(usable_cores(), "core"));
     }
     if (!line_.is_due()) return;
-    const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
     const std::int64_t n = now.done + now.failed;
     char text[128];
     std::snprintf(text, sizeof text, "%s %ld/%ld texts, %.1f/s, %s left", bar(now.share).c_str(),
-                  long(now.kept + n), long(now.texts), double(n) / seconds,
-                  duration(seconds * (1 - now.share) / std::max(now.share, 1e-9)).c_str());
+                  long(now.kept + n), long(now.texts), double(n) / seconds(),
+                  duration(seconds() * (1 - now.share) / std::max(now.share, 1e-9)).c_str());
     line_.show(text + (now.failed > 0 ? ", " + std::to_string(now.failed) + " failed" : ""));
   }
   void clear() { line_.clear(); }

@@ -43,14 +43,14 @@ class Batch {
       : options_(prepared.options),
         texts_(prepared.texts),
         stages_(prepared.stages),
-        record_(prepared.record),
+        places_(prepared.own),
         index_(options_.out_dir),
         gate_(room),
         heads_(options_.statistics),
         on_progress_(on_progress) {
     remove_temporary_files(options_.out_dir, {".png", ".json", ".jsonl", ".safetensors"});
     sort_out(prepared);
-    write_record(options_.out_dir, record_);
+    write_record(options_.out_dir, prepared.record);
   }
 
   BatchResult run() {
@@ -65,11 +65,10 @@ class Batch {
   /// the end is not one of them alone.
   void sort_out(const PreparedBatch& prepared) {
     std::unordered_set<std::string> names;
-    for (const std::size_t place : prepared.own) {
+    for (const std::size_t place : places_) {
       names.insert(texts_[place].name);
       const std::optional<IndexEntry> entry = prepared.done(texts_[place], index_);
       keys_.push_back(entry ? entry->key : "");
-      places_.push_back(place);
       if (entry) result_.n_cut += entry->tokens_cut > 0;
     }
     const std::unordered_set<std::string> kept(keys_.begin(), keys_.end());
@@ -84,7 +83,7 @@ class Batch {
       return texts_[places_[a]].size > texts_[places_[b]].size;
     });
     result_.progress.texts = static_cast<std::int64_t>(places_.size());
-    if (!options_.force) result_.n_left_behind = index_.count_others(names);
+    if (!options_.force) result_.n_left_behind = index_.count_others(names, kept);
   }
 
   void load_heads(const std::unordered_set<std::string>& kept) {
@@ -241,13 +240,12 @@ class Batch {
   const BatchOptions& options_;
   const std::vector<BatchText>& texts_;
   BatchStages& stages_;
-  const BatchRecord& record_;
+  const std::vector<std::size_t>& places_;  ///< of this shard's texts, in order
   WorkingIndex index_;
   MemoryGate gate_;
   BatchHeads heads_;
   const std::function<bool(const BatchProgress&)>& on_progress_;
 
-  std::vector<std::size_t> places_;  ///< of this shard's texts, in order
   std::vector<std::string> keys_;    ///< of each; empty: not dealt with
   std::deque<std::size_t> waiting_;  ///< indices into both, the longest first
   Item long_, short_;                ///< read, waiting for room

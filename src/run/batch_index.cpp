@@ -24,6 +24,10 @@ FileError cannot(const char* what, const fs::path& path) {
                    std::strerror(errno));
 }
 
+fs::path journal_of(const fs::path& folder) {
+  return folder / ".index.journal";
+}
+
 bool is_same_file(int file, const fs::path& path) {
   struct stat opened {
   }, named{};
@@ -69,13 +73,18 @@ void for_each_entry(const fs::path& index, const std::function<void(IndexEntry&&
   for (std::string line; std::getline(in, line);) visit(index_entry(line));
 }
 
+bool has_journal(const fs::path& folder) {
+  std::error_code error;
+  return fs::exists(journal_of(folder), error);
+}
+
 StoredIndex::StoredIndex(fs::path folder) : folder_(std::move(folder)) {
   read();
 }
 
 void StoredIndex::read() {
   read(folder_ / kIndexFile, false);
-  journal_size_ = read(journal_file(), true);
+  journal_size_ = read(journal_of(folder_), true);
 }
 
 /// Returns the bytes of its whole lines: the journal's last one may be a part, where the process
@@ -90,17 +99,8 @@ std::uintmax_t StoredIndex::read(const fs::path& file, bool in_journal) {
   return offset;
 }
 
-bool StoredIndex::has_journal() const {
-  std::error_code error;
-  return fs::exists(journal_file(), error);
-}
-
-fs::path StoredIndex::journal_file() const {
-  return folder_ / ".index.journal";
-}
-
 std::string StoredIndex::line_at(Place place) const {
-  const fs::path file = place.in_journal ? journal_file() : folder_ / kIndexFile;
+  const fs::path file = place.in_journal ? journal_of(folder_) : folder_ / kIndexFile;
   std::ifstream in(file, std::ios::binary);
   std::string line(place.size, '\0');
   in.seekg(static_cast<std::streamoff>(place.offset));
@@ -119,7 +119,7 @@ WorkingIndex::WorkingIndex(fs::path folder) : StoredIndex(std::move(folder), Unr
   lock();
   read();
   if (::ftruncate(journal_, static_cast<off_t>(journal_size_)) != 0) {
-    throw cannot("write", journal_file());
+    throw cannot("write", journal_of(folder_));
   }
 }
 
@@ -128,7 +128,7 @@ WorkingIndex::~WorkingIndex() {
 }
 
 void WorkingIndex::lock() {
-  const fs::path path = journal_file();
+  const fs::path path = journal_of(folder_);
   while (journal_ < 0) {
     journal_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (journal_ < 0) throw cannot("write", path);
@@ -149,7 +149,7 @@ void WorkingIndex::add(const IndexEntry& entry) {
     const ssize_t n = ::pwrite(journal_, rest.data(), rest.size(),
                                static_cast<off_t>(journal_size_ + line.size() - rest.size()));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw cannot("write", journal_file());
+    if (n < 0) throw cannot("write", journal_of(folder_));
     rest.remove_prefix(static_cast<std::size_t>(n));
   }
   places_[entry.key] = {true, journal_size_, line.size() - 1};
@@ -163,12 +163,14 @@ void WorkingIndex::finish(const std::vector<std::string>& keys) {
       if (found != places_.end()) out << line_at(found->second) << '\n';
     }
   });
-  ::unlink(journal_file().c_str());
+  ::unlink(journal_of(folder_).c_str());
 }
 
-std::int64_t WorkingIndex::count_others(const std::unordered_set<std::string>& names) const {
+std::int64_t WorkingIndex::count_others(const std::unordered_set<std::string>& names,
+                                        const std::unordered_set<std::string>& known) const {
   std::unordered_set<std::string> others;
   for (const auto& [key, place] : places_) {
+    if (known.count(key) > 0) continue;
     std::string name = index_entry(line_at(place)).name;
     if (names.count(name) == 0) others.insert(std::move(name));
   }

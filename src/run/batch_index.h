@@ -36,6 +36,9 @@ struct IndexEntry {
 void for_each_entry(const std::filesystem::path& index,
                     const std::function<void(IndexEntry&&)>& visit);
 
+/// A run into the folder has not ended, or was killed.
+[[nodiscard]] bool has_journal(const std::filesystem::path& folder);
+
 /// What earlier runs left in a folder: its index, and the journal of a run that was killed. Memory
 /// holds where lines are, not what they say.
 class StoredIndex {
@@ -44,8 +47,6 @@ class StoredIndex {
   explicit StoredIndex(std::filesystem::path folder);
 
   [[nodiscard]] bool empty() const { return places_.empty(); }
-  /// A run has not ended, or was killed.
-  [[nodiscard]] bool has_journal() const;
   [[nodiscard]] std::optional<IndexEntry> find(const std::string& key) const;
 
  protected:
@@ -57,7 +58,6 @@ class StoredIndex {
   StoredIndex(std::filesystem::path folder, Unread) : folder_(std::move(folder)) {}
   void read();
   [[nodiscard]] std::string line_at(Place place) const;
-  [[nodiscard]] std::filesystem::path journal_file() const;
 
   std::filesystem::path folder_;
   std::uintmax_t journal_size_ = 0;  ///< bytes of whole lines
@@ -83,8 +83,9 @@ class WorkingIndex : public StoredIndex {
   /// Writes index.jsonl, the lines of `keys` in that order (those without one left out), and ends
   /// the journal. Throws FileError.
   void finish(const std::vector<std::string>& keys);
-  /// Names in an older index that `names` does not hold.
-  [[nodiscard]] std::int64_t count_others(const std::unordered_set<std::string>& names) const;
+  /// Names in an older index that `names` does not hold. known: keys of lines whose names it does.
+  [[nodiscard]] std::int64_t count_others(const std::unordered_set<std::string>& names,
+                                          const std::unordered_set<std::string>& known) const;
 
  private:
   void lock();

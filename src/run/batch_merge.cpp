@@ -101,9 +101,8 @@ class Merger {
 
   /// Notes what is in an index, and that it is whole.
   void read(const Made& made) {
-    const StoredIndex index(made.folder);
     std::int64_t n = 0;
-    if (!index.has_journal()) {
+    if (!has_journal(made.folder)) {
       for_each_entry(made.folder / kIndexFile, [&](IndexEntry&& entry) {
         ++n;
         note(made, entry);
