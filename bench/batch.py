@@ -6,8 +6,8 @@ Usage: bench/batch.py PATH/TO/seaborn_reference.py BOOK.txt... [--texts 2000] [-
 Reads that program and those books, and nothing else from outside of this repository. Needs
 python3-torch, python3-matplotlib, python3-seaborn; build attnviz first.
 
-The books are cut into texts at random places (seed 0), the few of more than 256 tokens there. attnviz runs over all of them, watched: its
-memory, and how busy it keeps the cores. Then the reference draws figures of as many tokens as
+The books are cut into texts at random places (seed 0), the few of more than 256 tokens there.
+attnviz runs over all of them, watched: its memory, and how busy it keeps the cores. Then the reference draws figures of as many tokens as
 some of the texts have; of its times only that of the figures counts, of attnviz's the whole run.
 """
 import argparse, glob, json, os, random, re, subprocess, tempfile, time

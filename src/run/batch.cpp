@@ -222,17 +222,9 @@ class Batch {
   void finish_heads() {
     std::string no_probes;
     heads_.set_probes(stages_.probes(no_probes));
-    save_heads();
     Survey survey = stages_.survey_of(heads_.report());
     survey.no_probes = no_probes;
-    survey.n_cut = result_.n_cut;
-    for (const BatchFailure& failure : result_.failures) {
-      survey.skipped.emplace_back(failure.name, failure.why);
-    }
-    write_file_atomically(options_.out_dir / kHeadsFile, to_json(survey) + "\n");
-    for (const char* file : {kHeadsFile, kHeadSums}) {
-      result_.files.push_back(options_.out_dir / file);
-    }
+    write_heads(options_.out_dir, heads_, std::move(survey), result_);
   }
 
   static constexpr std::chrono::seconds kBetweenSaves{30};

@@ -6,6 +6,7 @@
 
 #include "attnviz/checkpoint.h"
 #include "attnviz/error.h"
+#include "attnviz/file.h"
 
 namespace attnviz {
 namespace {
@@ -101,6 +102,18 @@ void BatchHeads::save(const fs::path& folder) const {
   append(tensors, kTexts, texts_);
   append(tensors, kProbes, probes_);
   write_safetensors(folder / kHeadSums, tensors, {{"attnviz", "sums of batch --heads"}});
+}
+
+void write_heads(const fs::path& folder, const BatchHeads& heads, Survey survey,
+                 BatchResult& result) {
+  survey.n_cut = result.n_cut;
+  for (const BatchFailure& failure : result.failures) {
+    survey.skipped.emplace_back(failure.name, failure.why);
+  }
+  std::sort(survey.skipped.begin(), survey.skipped.end());
+  heads.save(folder);
+  write_file_atomically(folder / kHeadsFile, to_json(survey) + "\n");
+  for (const char* file : {kHeadsFile, kHeadSums}) result.files.push_back(folder / file);
 }
 
 }  // namespace attnviz

@@ -5,7 +5,9 @@
 #include <string>
 #include <unordered_set>
 
+#include "attnviz/batch.h"
 #include "attnviz/head_statistics.h"
+#include "attnviz/survey.h"
 
 namespace attnviz {
 
@@ -38,5 +40,10 @@ class BatchHeads {
   HeadStatistics texts_, probes_;
   std::unordered_set<std::string> keys_;
 };
+
+/// Writes both files of the heads of all texts, and adds them to result.files. survey: of heads'
+/// report; which texts were cut and which failed is taken from the result. Throws FileError.
+void write_heads(const std::filesystem::path& folder, const BatchHeads& heads, Survey survey,
+                 BatchResult& result);
 
 }  // namespace attnviz

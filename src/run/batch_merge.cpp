@@ -1,11 +1,9 @@
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "attnviz/batch.h"
 #include "attnviz/error.h"
 #include "attnviz/file.h"
-#include "attnviz/survey.h"
 #include "run/batch_heads.h"
 #include "run/batch_index.h"
 #include "run/batch_record.h"
@@ -161,9 +159,7 @@ class Merger {
                       " texts, not of " + std::to_string(keys_.size()) + "; run the batches again");
     }
     if (heads.size() == 0) return;
-    heads.save(out_dir_);
-    write_file_atomically(out_dir_ / kHeadsFile, to_json(survey_of(heads.report())) + "\n");
-    for (const char* file : {kHeadsFile, kHeadSums}) result_.files.push_back(out_dir_ / file);
+    attnviz::write_heads(out_dir_, heads, survey_of(heads.report()), result_);
   }
 
   /// What the sums do not say is in each of the reports.
@@ -172,11 +168,6 @@ class Merger {
     survey.model = first().model;
     survey.sha256 = first().model_sha256;
     survey.report = std::move(report);
-    survey.n_cut = result_.n_cut;
-    for (const BatchFailure& failure : result_.failures) {
-      survey.skipped.emplace_back(failure.name, failure.why);
-    }
-    std::sort(survey.skipped.begin(), survey.skipped.end());
     for (const Made& made : made_) {
       std::error_code error;
       if (!fs::exists(made.folder / kHeadsFile, error)) continue;
