@@ -59,7 +59,8 @@ struct ValueRange {
 };
 
 /// One pattern. Its cells tile the box, whose edges are whole pixels; where there are more cells
-/// than pixels, a pixel shows the largest weight of the cells under it.
+/// than pixels, a pixel shows the largest weight of the cells under it, or where the colours
+/// diverge, the value farthest from the range's middle.
 struct HeatmapItem {
   Box box;
   at::Tensor values;  ///< [query, key] float32, contiguous

@@ -19,6 +19,11 @@ inline constexpr int n_greys = 31;
 /// The n_levels colours that cells are painted with, from the low end to the high one.
 [[nodiscard]] const std::array<Colour, n_levels>& levels(ColourMap map);
 
+/// Its middle stands for nothing, and both ends for much.
+[[nodiscard]] constexpr bool diverges(ColourMap map) {
+  return map == ColourMap::blue_red;
+}
+
 /// The level nearest to t; t outside [0, 1] has the end's level.
 [[nodiscard]] constexpr int level_of(double t) {
   if (!(t > 0)) return 0;

@@ -127,6 +127,32 @@ TEST(Paint, one_strong_cell_among_a_million_is_not_lost) {
   }
 }
 
+// Four cells a pixel: of 0.2 and -0.3, the second, and of two equally far, the larger.
+TEST(Paint, a_pixel_over_many_cells_of_a_diverging_map_keeps_the_strongest_and_its_sign) {
+  auto values = at::zeros({8, 8});
+  const auto nan = std::numeric_limits<float>::quiet_NaN();
+  values.slice(0, 0, 2).slice(1, 0, 2).copy_(at::tensor({0.2F, nan, 0.F, -0.3F}).view({2, 2}));
+  values.slice(0, 2, 4).slice(1, 0, 2).copy_(at::tensor({-0.5F, 0.5F, 0.F, 0.F}).view({2, 2}));
+  values[7][7] = -0.01F;
+  values.slice(0, 4, 6).slice(1, 6, 8).fill_(nan);
+  HeatmapItem item{{0, 0, 4, 4}, values, ColourMap::blue_red, {-0.5, 0.5}, false};
+  const auto shown = heatmap_levels(item);
+  const auto level = [&](double value) { return level_of(place_of(value, item.range)); };
+  EXPECT_EQ(shown[0], level(-0.3));
+  EXPECT_EQ(shown[4], level(0.5));
+  EXPECT_EQ(shown[15], level(-0.01));
+  EXPECT_EQ(shown[11], missing_pixel);
+  EXPECT_EQ(shown[1], level(0));
+  item.colours = ColourMap::viridis;
+  EXPECT_EQ(heatmap_levels(item)[0], level(0.2));
+}
+
+TEST(Paint, a_diverging_map_is_strong_far_from_the_middle_of_its_range) {
+  const auto values = at::tensor({0.9F, 0.2F}).view({1, 2});
+  const HeatmapItem item{{0, 0, 1, 1}, values, ColourMap::blue_red, {0.1, 1.1}, false};
+  EXPECT_EQ(heatmap_levels(item)[0], level_of(place_of(0.2F, item.range)));
+}
+
 TEST(Paint, a_cell_that_is_no_number_is_grey_and_written_nan) {
   auto patterns = make_patterns({1}, 4);
   patterns.layers[0][0][2][1] = std::numeric_limits<float>::quiet_NaN();
