@@ -75,6 +75,16 @@ std::int64_t thinned(double size, double pitch, int angle) {
   return every <= 10 ? std::max<std::int64_t>(1, every) : (every + 4) / 5 * 5;
 }
 
+// The middle of a position's share of its cell; n_cells may be fewer than positions.
+double place_along(std::int64_t position, std::int64_t n_positions, std::int64_t n_cells) {
+  auto cell = position * n_cells / n_positions;
+  while ((cell + 1) * n_positions / n_cells <= position) ++cell;
+  const auto from = cell * n_positions / n_cells, to = (cell + 1) * n_positions / n_cells;
+  const double within =
+      (static_cast<double>(position - from) + 0.5) / static_cast<double>(to - from);
+  return (static_cast<double>(cell) + within) / static_cast<double>(n_cells);
+}
+
 Axes token_axes(const Sheet& sheet, std::span<const Label> labels, const TokenNames& names,
                 double width, double height) {
   const auto n = static_cast<std::int64_t>(labels.size());
@@ -85,19 +95,19 @@ Axes token_axes(const Sheet& sheet, std::span<const Label> labels, const TokenNa
   const auto every = std::max(thinned(size, down, 0), thinned(size, across, angle));
   std::vector<Axis::Entry> entries;
   for (std::int64_t i = 0; i < n; i += every) {
-    entries.push_back({i, shortened(labels[i], size, sheet.px(names.width))});
+    entries.push_back({place_along(i, n, n), shortened(labels[i], size, sheet.px(names.width))});
   }
-  Axes axes{{Side::left, entries, n, every, true, size, 0, 0},
-            {Side::bottom, entries, n, every, true, size, angle, 0}};
+  Axes axes{{Side::left, entries, every, true, size, 0, 0},
+            {Side::bottom, entries, every, true, size, angle, 0}};
   axes.rows.depth = depth_of(sheet, axes.rows);
   axes.columns.depth = depth_of(sheet, axes.columns);
   return axes;
 }
 
 // Round numbers; the last one does not reach beyond the heatmap, where the next one's may begin.
-Axis position_axis(const Sheet& sheet, std::int64_t n_positions, Side side, double length,
-                   double size) {
-  Axis axis{side, {}, n_positions, 1, false, size, 0, 0};
+Axis position_axis(const Sheet& sheet, std::int64_t n_positions, std::int64_t n_cells, Side side,
+                   double length, double size) {
+  Axis axis{side, {}, 1, false, size, 0, 0};
   const double pitch = length / static_cast<double>(n_positions);
   const auto width_of = [&](std::int64_t i) {
     return measure({{std::to_string(i), false}}, axis.size).width;
@@ -106,9 +116,10 @@ Axis position_axis(const Sheet& sheet, std::int64_t n_positions, Side side, doub
   const double step = round_step(std::max(room, length / 6.5) / pitch);
   axis.every = std::max<std::int64_t>(1, std::llround(step));
   for (std::int64_t i = 0; i < n_positions; i += axis.every) {
-    const double end = (static_cast<double>(i) + 0.5) * pitch + width_of(i) / 2;
+    const double place = place_along(i, n_positions, n_cells);
+    const double end = place * length + width_of(i) / 2;
     if (side == Side::bottom && i > 0 && end > length + sheet.px(1.5)) continue;
-    axis.entries.push_back({i, {{std::to_string(i), false}}});
+    axis.entries.push_back({place, {{std::to_string(i), false}}});
   }
   axis.depth = depth_of(sheet, axis);
   return axis;
@@ -120,19 +131,22 @@ Axes plan_axes(const Sheet& sheet, std::span<const Label> labels, const TokenNam
                double width, double height) {
   const auto n = static_cast<std::int64_t>(labels.size());
   if (n < names.fewer) return token_axes(sheet, labels, names, width, height);
-  const double size = sheet.font(std::min(10.0, names.largest));
-  return {position_axis(sheet, n, Side::left, height, size),
-          position_axis(sheet, n, Side::bottom, width, size)};
+  return plan_position_axes(sheet, n, n, names.largest, width, height);
+}
+
+Axes plan_position_axes(const Sheet& sheet, std::int64_t n_positions, std::int64_t n_cells,
+                        double points, double width, double height) {
+  const double size = sheet.font(std::min(10.0, points));
+  return {position_axis(sheet, n_positions, n_cells, Side::left, height, size),
+          position_axis(sheet, n_positions, n_cells, Side::bottom, width, size)};
 }
 
 void draw_axis(Sheet& sheet, const Axis& axis, const Box& heatmap) {
   for (const auto& entry : axis.entries) {
-    const double place =
-        (static_cast<double>(entry.position) + 0.5) / static_cast<double>(axis.n_positions);
     if (axis.side == Side::left) {
-      draw_left(sheet, axis, entry, heatmap.x, heatmap.y + place * heatmap.height);
+      draw_left(sheet, axis, entry, heatmap.x, heatmap.y + entry.place * heatmap.height);
     } else {
-      draw_bottom(sheet, axis, entry, heatmap.x + place * heatmap.width,
+      draw_bottom(sheet, axis, entry, heatmap.x + entry.place * heatmap.width,
                   heatmap.y + heatmap.height);
     }
   }

@@ -13,12 +13,11 @@ enum class Side { left, bottom };
 /// What is written along one side of a heatmap: tokens, or the numbers of positions.
 struct Axis {
   struct Entry {
-    std::int64_t position = 0;
+    double place = 0;  ///< along the heatmap's side, 0 to 1
     Label label;
   };
   Side side = Side::left;
   std::vector<Entry> entries{};
-  std::int64_t n_positions = 0;
   std::int64_t every = 1;  ///< one position in so many is written
   bool names_tokens = true;
   double size = 0;  ///< of the letters, in pixels
@@ -42,6 +41,13 @@ struct TokenNames {
 /// For a heatmap of that many pixels: both axes have letters of one size and name the same tokens.
 [[nodiscard]] Axes plan_axes(const Sheet& sheet, std::span<const Label> labels,
                              const TokenNames& names, double width, double height);
+
+/// Of a heatmap whose n_cells rows and columns each stand for several of n_positions: cell i for
+/// those from i * n_positions / n_cells up to the next cell's. Positions are numbered, in letters
+/// of at most that many points.
+[[nodiscard]] Axes plan_position_axes(const Sheet& sheet, std::int64_t n_positions,
+                                      std::int64_t n_cells, double points, double width,
+                                      double height);
 
 void draw_axis(Sheet& sheet, const Axis& axis, const Box& heatmap);
 
