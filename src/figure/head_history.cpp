@@ -137,9 +137,8 @@ double HeadHistory::panel_title_size() const {
 void HeadHistory::draw_panel(std::size_t i, double title_size) {
   const Box box = box_of(i);
   const auto& scale = panels_[i].scale;
-  sheet_.drawing.heatmaps.push_back(
-      {box, tensor_of(panels_[i], shape_.count()), scale.colours, scale.range, false});
-  sheet_.frame(box);
+  draw_heatmap(sheet_, box, tensor_of(panels_[i], shape_.count()), false, scale.colours,
+               scale.range);
   for (int layer = 1; layer < shape_.rows(); ++layer) {
     const double y = box.y + shape_.first[layer] * cell_height_;
     if (shape_.n_heads(layer) == 0 || shape_.first[layer] == 0) continue;

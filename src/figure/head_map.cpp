@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
+#include "figure/cell_numbers.h"
 #include "figure/lettering.h"
 
 namespace attnviz {
@@ -11,7 +11,6 @@ namespace {
 
 constexpr double axis_gap = 4;  // points, from a map to what is written beside it
 constexpr double least_axis_points = 7;
-constexpr double least_number_points = 5.5;
 
 // The smallest of 1, 2, 5, 10, 20 … by which labels of that size stand apart.
 int every_for(double label, double pitch) {
@@ -64,30 +63,9 @@ struct Numbers {
   double size = 0;  // 0: they do not fit
 };
 
-// All digits are equally wide: of thousands of numbers, only those of different forms are measured.
-std::set<std::string> forms_of(const std::vector<std::string>& texts) {
-  std::set<std::string> forms;
-  for (auto text : texts) {
-    for (char& c : text) c = c >= '0' && c <= '9' ? '0' : c;
-    forms.insert(text);
-  }
-  return forms;
-}
-
-// All of one size, or none.
-Numbers fitted(const Sheet& sheet, const HeadMap& map, std::vector<std::string> texts,
-               double points) {
-  const Box cell = map.at(0, 0);
-  const double room = cell.width - 2 * std::max(1.0, sheet.px(1));
-  const auto forms = forms_of(texts);
-  const double high = std::min(points, cell.height / 1.5 / sheet.pixels_per_point);
-  for (double tried = high; tried >= least_number_points; tried -= 0.5) {
-    const double size = sheet.font(tried);
-    const bool is_narrow = std::all_of(
-        forms.begin(), forms.end(), [&](const auto& text) { return width_of(text, size) <= room; });
-    if (is_narrow && size <= 0.9 * cell.height) return {std::move(texts), size};
-  }
-  return {};
+Numbers fitted(const Sheet& sheet, const Box& cell, std::vector<std::string> texts, double points) {
+  const double size = number_size(sheet, texts, cell, points);
+  return {std::move(texts), size};
 }
 
 Numbers fitted_numbers(const Sheet& sheet, const HeadMap& map, const HeadNumbers& numbers,
@@ -97,8 +75,8 @@ Numbers fitted_numbers(const Sheet& sheet, const HeadMap& map, const HeadNumbers
     texts.push_back(number ? signed_decimal(*number, decimals) : "");
     shorter.push_back(number ? shorter_decimal(*number, decimals) : "");
   }
-  auto whole = fitted(sheet, map, std::move(texts), points);
-  return whole.size > 0 ? whole : fitted(sheet, map, std::move(shorter), points);
+  auto whole = fitted(sheet, map.at(0, 0), std::move(texts), points);
+  return whole.size > 0 ? whole : fitted(sheet, map.at(0, 0), std::move(shorter), points);
 }
 
 }  // namespace

@@ -89,15 +89,34 @@ ValueScale unit_scale(const std::string& title) {
   return scale;
 }
 
-namespace {
-
-// Of numbers up to this size, so many decimals show two digits.
 int decimals_for(double largest) {
   if (largest >= 1e6 || largest < 1e-4) return in_powers;
   return std::clamp(static_cast<int>(1 - std::floor(std::log10(largest))), 2, 6);
 }
 
+namespace {
+
+constexpr double few_ticks = 4.5;  // for the bars of small maps
+
+ValueScale round_scale(const std::string& title, ColourMap colours, const ValueRange& range,
+                       double ticks) {
+  const auto [low, high, is_log] = range;
+  ValueScale scale{title, colours, range, {}, decimals_for(std::max(-low, high))};
+  const double step = round_step((high - low) / ticks);
+  const int needed = static_cast<int>(std::ceil(-std::log10(step) - 1e-9));
+  const int decimals = scale.decimals == in_powers ? in_powers : std::clamp(needed, 0, 9);
+  for (double i = std::ceil(low / step - 1e-6); i * step <= high + 1e-6 * step; ++i) {
+    scale.ticks.push_back({place_of(i * step, range), signed_decimal(i * step, decimals)});
+  }
+  return scale;
+}
+
 }  // namespace
+
+ValueScale signed_scale(const std::string& title, double largest, double ticks) {
+  if (largest > 0) return round_scale(title, ColourMap::blue_red, {-largest, largest}, ticks);
+  return {title, ColourMap::blue_red, {-1, 1}, {{0.5, "0"}}, 2};
+}
 
 ValueScale measured_scale(const std::string& title, const HeadNumbers& numbers) {
   double low = 0, high = 0;
@@ -107,25 +126,13 @@ ValueScale measured_scale(const std::string& title, const HeadNumbers& numbers) 
     high = std::max(high, *number);
   }
   if (high == low) high = 1;
-  const bool has_signs = low < 0;
-  if (has_signs) {
-    high = std::max(-low, high);
-    low = -high;
-  }
-  ValueScale scale{
-      title, has_signs ? ColourMap::blue_red : ColourMap::yl_or_rd, {low, high}, {}, 2};
-  scale.decimals = decimals_for(std::max(-low, high));
-  const double step = round_step((high - low) / 4.5);
-  const int needed = static_cast<int>(std::ceil(-std::log10(step) - 1e-9));
-  const int decimals = scale.decimals == in_powers ? in_powers : std::clamp(needed, 0, 9);
-  for (double i = std::ceil(low / step - 1e-6); i * step <= high + 1e-6 * step; ++i) {
-    scale.ticks.push_back({place_of(i * step, scale.range), signed_decimal(i * step, decimals)});
-  }
-  return scale;
+  if (low < 0) return signed_scale(title, std::max(-low, high), few_ticks);
+  return round_scale(title, ColourMap::yl_or_rd, {low, high}, few_ticks);
 }
 
 std::string signed_decimal(double value, int decimals) {
   if (decimals == in_powers) {
+    if (value == 0) return "0";
     char text[32];
     const auto end =
         std::to_chars(text, text + sizeof text, value, std::chars_format::scientific, 1);

@@ -55,10 +55,17 @@ struct ValueScale {
 /// From 0 to the largest number; where some are below 0, as far below as above it, 0 in white.
 [[nodiscard]] ValueScale measured_scale(const std::string& title, const HeadNumbers& numbers);
 
+/// As far below 0 as above it, 0 in white. ticks: about as many at most, at round values, 0 among
+/// them; that one alone where `largest` is 0, which has no scale.
+[[nodiscard]] ValueScale signed_scale(const std::string& title, double largest, double ticks);
+
 /// Instead of a number of decimals: 1.5e-07.
 inline constexpr int in_powers = -1;
 
-/// As decimal(), and nothing is -0.00.
+/// Of numbers up to this size, so many decimals show two digits.
+[[nodiscard]] int decimals_for(double largest);
+
+/// As decimal(), and nothing is -0.00; in powers, 0 is 0.
 [[nodiscard]] std::string signed_decimal(double value, int decimals);
 
 }  // namespace attnviz

@@ -99,8 +99,12 @@ void draw_bar(Sheet& sheet, const FigureScale& scale, ColourBarText text, const 
 
 void draw_heatmap(Sheet& sheet, const Box& box, const at::Tensor& values, bool causal,
                   const FigureScale& scale) {
-  sheet.drawing.heatmaps.push_back(
-      {box, values, scale.colours, range_of(values, causal, scale), causal});
+  draw_heatmap(sheet, box, values, causal, scale.colours, range_of(values, causal, scale));
+}
+
+void draw_heatmap(Sheet& sheet, const Box& box, const at::Tensor& values, bool causal,
+                  ColourMap colours, const ValueRange& range) {
+  sheet.drawing.heatmaps.push_back({box, values, colours, range, causal});
   sheet.frame(box);
 }
 

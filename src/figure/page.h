@@ -59,6 +59,9 @@ void draw_bar(Sheet& sheet, const FigureScale& scale, ColourBarText text, const 
 void draw_heatmap(Sheet& sheet, const Box& box, const at::Tensor& values, bool causal,
                   const FigureScale& scale);
 
+void draw_heatmap(Sheet& sheet, const Box& box, const at::Tensor& values, bool causal,
+                  ColourMap colours, const ValueRange& range);
+
 /// A line over the panels. Where it is too long its letters are smaller, and where that is not
 /// enough the text is cut short, never what stands before and after it.
 struct Title {
