@@ -35,4 +35,8 @@ struct Lettering {
 [[nodiscard]] Label shortened(const Label& label, double size, double width,
                               const std::string& before = {}, const std::string& after = {});
 
+/// As shortened(), but as much of its end as of its beginning is kept: the names of files often
+/// differ in their last letters alone.
+[[nodiscard]] Label shortened_inside(const Label& label, double size, double width);
+
 }  // namespace attnviz

@@ -23,6 +23,21 @@ Label beginning(const Label& label, std::size_t n) {
   return begun;
 }
 
+// All but the first n characters of the label's parts.
+Label remainder(const Label& label, std::size_t n) {
+  Label left;
+  for (const auto& part : label) {
+    const auto characters = characters_of(part.text);
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < std::min(n, characters.size()); ++i) {
+      bytes += characters[i].bytes.size();
+    }
+    if (n < characters.size()) left.push_back({part.text.substr(bytes), part.is_mark});
+    n -= std::min(n, characters.size());
+  }
+  return left;
+}
+
 Label framed(const std::string& before, Label label, const std::string& after) {
   label.insert(label.begin(), {before, false});
   label.push_back({after, false});
@@ -61,6 +76,19 @@ Label shortened(const Label& label, double size, double width, const std::string
   auto begun = beginning(label, fitting);
   while (!begun.empty() && begun.back().text.ends_with(' ')) begun.back().text.pop_back();
   return framed(before, begun, ellipsis + after);
+}
+
+Label shortened_inside(const Label& label, double size, double width) {
+  if (fits(label, size, width)) return label;
+  const std::size_t whole = length(label);
+  std::size_t kept = std::min(whole - 1, most_characters(size, width));
+  Label cut;
+  do {
+    cut = beginning(label, (kept + 1) / 2);
+    cut.push_back({ellipsis, false});
+    for (auto& part : remainder(label, whole - kept / 2)) cut.push_back(std::move(part));
+  } while (!fits(cut, size, width) && kept-- > 0);
+  return cut;
 }
 
 }  // namespace attnviz

@@ -147,6 +147,33 @@ TEST(Lettering, shortening_keeps_characters_whole_and_marks_light) {
   }
 }
 
+TEST(Lettering, shortening_inside_keeps_both_ends_and_as_much_as_fits) {
+  const auto name = plain_label("runs/" + std::string(300, 'm') + "/step-200.pt");
+  for (const double width : {60.0, 350.0, 1000.0}) {
+    const auto cut = shortened_inside(name, 24, width);
+    const auto text = joined(cut);
+    const auto middle = text.find("…");
+    ASSERT_NE(middle, std::string::npos);
+    EXPECT_TRUE(joined(name).starts_with(text.substr(0, middle))) << text;
+    EXPECT_TRUE(joined(name).ends_with(text.substr(middle + 3))) << text;
+    EXPECT_NEAR(static_cast<double>(middle), static_cast<double>(text.size() - middle - 3), 1);
+    EXPECT_LE(measure(cut, 24).width, width);
+    EXPECT_GT(measure(cut, 24).width, width - 24) << text;
+  }
+  EXPECT_EQ(joined(shortened_inside(name, 24, 1)), "…");
+  EXPECT_EQ(joined(shortened_inside(plain_label("step-200.pt"), 24, 500)), "step-200.pt");
+}
+
+TEST(Lettering, shortening_inside_keeps_characters_whole_and_marks_light) {
+  Label label;
+  for (int i = 0; i < 40; ++i) label.insert(label.end(), {{"·", true}, {"öß", false}});
+  const auto cut = shortened_inside(label, 24, 200);
+  EXPECT_EQ(cut.front(), (LabelPart{"·", true}));
+  EXPECT_EQ(cut.back(), (LabelPart{"öß", false}));
+  EXPECT_EQ(joined(cut).find("<0x"), std::string::npos);
+  EXPECT_LE(measure(cut, 24).width, 200);
+}
+
 TEST(Lettering, bytes_that_are_no_utf8_come_out_one_by_one) {
   const auto strays = [](const std::string& bytes) {
     int n = 0;
