@@ -40,6 +40,16 @@ struct Checkpoint {
 /// tensors.
 [[nodiscard]] Checkpoint read_checkpoint(const std::filesystem::path& path);
 
+/// What a safetensors file holds.
+struct SafetensorsFile {
+  std::vector<NamedTensor> tensors;  ///< in the order of the header
+  std::map<std::string, std::string> metadata;
+};
+
+/// Reads what write_safetensors, or any other program, wrote; names are left as they are. Throws
+/// FileError, and ModelError as read_checkpoint does.
+[[nodiscard]] SafetensorsFile read_safetensors(const std::filesystem::path& path);
+
 /// Writes tensors (contiguous, on the CPU; of real floating, integer or boolean dtype) in the
 /// safetensors format, with `metadata` in the header, atomically. They are read back exactly.
 /// Throws FileError, ShapeError for other dtypes.

@@ -26,6 +26,9 @@ namespace attnviz {
 [[nodiscard]] std::string sha256_of(std::string_view bytes);
 [[nodiscard]] std::string sha256_of_file(const std::filesystem::path& path);
 
+/// RFC 4648, without line breaks.
+[[nodiscard]] std::string base64_of(std::string_view bytes);
+
 /// Writes `bytes` beside `path` under a temporary name, flushes it to disk and renames it, so that
 /// `path` holds the old content or all of the new. Makes missing folders.
 /// Throws FileError (no permission, disk full, a folder, a device); then no temporary file is left.

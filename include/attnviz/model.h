@@ -24,6 +24,9 @@ enum class CaptureMode {
 struct ModelOptions {
   CaptureMode capture = CaptureMode::automatic;
   std::string device = "cpu";  ///< as LibTorch writes it: cpu, cuda, cuda:1
+  /// Computes in float64: rounding errors, which differ from one machine and LibTorch to the next,
+  /// fall from 1e-6 of a weight to 1e-15. Some modules cannot (capture then throws ModelError).
+  bool float64 = false;
 };
 
 /// What a model is. Sizes are none where the model does not show them.
@@ -34,8 +37,10 @@ struct ModelInfo {
   /// Sets of query and key weights: fewer than layers where layers share theirs.
   std::optional<std::int64_t> n_weight_sets;
   std::int64_t n_parameters = 0;
-  std::uintmax_t file_size = 0;     ///< bytes
-  std::optional<GptRecord> record;  ///< of a model that attnviz made
+  std::vector<std::string> weight_types;  ///< in the file, such as float16; each once
+  std::vector<double> norm_epsilons;      ///< of the norms that the graph shows, each once
+  std::uintmax_t file_size = 0;           ///< bytes
+  std::optional<GptRecord> record;        ///< of a model that attnviz made
 };
 
 /// A TorchScript GPT in evaluation mode; half and bfloat16 weights become float32 on the CPU.

@@ -40,7 +40,7 @@ Checkpoint read_one(const fs::path& path) {
         "torch.save");
   }
   if (start.size() == 9 && start[8] == '{') {
-    return {"safetensors", {path}, checkpoint::read_safetensors_file(path), {}};
+    return {"safetensors", {path}, checkpoint::read_safetensors_file(path).tensors, {}};
   }
   throw ModelError("it is neither a file of torch.save nor a safetensors file");
 }

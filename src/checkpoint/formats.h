@@ -16,7 +16,7 @@ namespace attnviz::checkpoint {
 Checkpoint read_torch_file(const std::filesystem::path& path);
 
 /// Reads one .safetensors file. Throws FileError, ModelError without the file's name.
-std::vector<NamedTensor> read_safetensors_file(const std::filesystem::path& path);
+SafetensorsFile read_safetensors_file(const std::filesystem::path& path);
 
 /// Product of the sizes, times bytes each; none where a size is negative or 64 bits do not hold it.
 std::optional<std::uint64_t> byte_count(const std::vector<std::int64_t>& sizes,

@@ -98,7 +98,12 @@ void require_in_order(const std::vector<Entry>& entries, std::uint64_t room) {
   if (end < room) throw ModelError("it holds bytes after its last tensor that belong to none");
 }
 
-std::vector<Entry> read_header(std::ifstream& in, std::uint64_t size) {
+struct Header {
+  std::vector<Entry> entries;
+  std::map<std::string, std::string> metadata;
+};
+
+Header read_header(std::ifstream& in, std::uint64_t size) {
   std::uint64_t length = 0;
   if (size < sizeof length || !in.read(reinterpret_cast<char*>(&length), sizeof length)) {
     throw ModelError("it is too short to be a safetensors file");
@@ -109,37 +114,51 @@ std::vector<Entry> read_header(std::ifstream& in, std::uint64_t size) {
   }
   std::string text(length, '\0');
   if (!in.read(text.data(), std::streamsize(length))) throw ModelError("its header cannot be read");
-  std::vector<Entry> entries;
+  Header header;
   try {
-    const Json header = Json::parse(text);
-    for (const auto& [name, json] : header.items()) {
-      if (name != "__metadata__") entries.push_back(entry_of(name, json));
+    const Json parsed = Json::parse(text);
+    for (const auto& [name, json] : parsed.items()) {
+      if (name == "__metadata__") {
+        header.metadata = json.get<std::map<std::string, std::string>>();
+      } else {
+        header.entries.push_back(entry_of(name, json));
+      }
     }
   } catch (const Json::exception&) {
     throw ModelError("its header is no valid safetensors header");
   }
-  require_in_order(entries, size - sizeof length - length);
-  return entries;
+  require_in_order(header.entries, size - sizeof length - length);
+  return header;
 }
 
 }  // namespace
 
-std::vector<NamedTensor> checkpoint::read_safetensors_file(const std::filesystem::path& path) {
+SafetensorsFile checkpoint::read_safetensors_file(const std::filesystem::path& path) {
   errno = 0;
   std::ifstream in(path, std::ios::binary);
   if (!in) throw FileError("cannot read " + path.string() + ": " + std::strerror(errno));
-  const std::vector<Entry> entries = read_header(in, std::filesystem::file_size(path));
+  Header header = read_header(in, std::filesystem::file_size(path));
   const std::streamoff start = in.tellg();
-  std::vector<NamedTensor> tensors;
-  for (const Entry& entry : entries) {
+  SafetensorsFile file{{}, std::move(header.metadata)};
+  for (const Entry& entry : header.entries) {
     const at::Tensor values = at::empty(entry.shape, at::TensorOptions(at::kCPU).dtype(entry.type));
     in.seekg(start + std::streamoff(entry.begin));
     if (!in.read(static_cast<char*>(values.data_ptr()), std::streamsize(values.nbytes()))) {
       throw ModelError("its tensor " + entry.name + " cannot be read");
     }
-    tensors.push_back({entry.name, values});
+    file.tensors.push_back({entry.name, values});
   }
-  return tensors;
+  return file;
+}
+
+SafetensorsFile read_safetensors(const std::filesystem::path& path) {
+  try {
+    return checkpoint::read_safetensors_file(path);
+  } catch (const ModelError& error) {
+    throw ModelError("cannot read " + path.string() + ": " + error.what());
+  } catch (const c10::Error&) {
+    throw ModelError("cannot read " + path.string() + ": it is damaged, or cut off before its end");
+  }
 }
 
 void write_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,

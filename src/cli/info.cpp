@@ -39,6 +39,12 @@ std::string weights(const ModelInfo& info) {
          " for " + std::to_string(layers) + " layers: a changed head changes in all that share it";
 }
 
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
 void print(const ModelInfo& info, const std::filesystem::path& path) {
   line("file", path.string());
   line("bytes", std::to_string(info.file_size));
@@ -50,6 +56,7 @@ void print(const ModelInfo& info, const std::filesystem::path& path) {
   line("positions", info.n_positions);
   line("vocabulary", info.vocabulary_size);
   line("weights", weights(info));
+  line("dtype", joined(info.weight_types));
   line("attention", "captured by " + to_string(info.capture));
   if (!info.record) return;
   const auto surgery = [](const char* name, const std::vector<HeadId>& changed) {

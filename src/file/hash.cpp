@@ -66,4 +66,13 @@ std::string sha256_of_file(const std::filesystem::path& path) {
   return hash.digits();
 }
 
+std::string base64_of(std::string_view bytes) {
+  std::string text(4 * ((bytes.size() + 2) / 3), '\0');
+  // OpenSSL puts a NUL after the text, where std::string has its own.
+  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                  reinterpret_cast<const unsigned char*>(bytes.data()),
+                  static_cast<int>(bytes.size()));
+  return text;
+}
+
 }  // namespace attnviz

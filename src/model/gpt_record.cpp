@@ -136,10 +136,10 @@ Gpt load_gpt(const std::filesystem::path& path) {
     throw ModelError(path.string() + " was not made by attnviz; import it first: attnviz import " +
                      path.string() + " -o MODEL.pt");
   }
-  bool is_half = false;
-  Gpt gpt{std::make_shared<torch::jit::Module>(load_torchscript(path, "cpu", &is_half)),
+  std::set<at::ScalarType> types;
+  Gpt gpt{std::make_shared<torch::jit::Module>(load_torchscript(path, "cpu", &types)),
           std::move(*record), Precision::single};
-  if (is_half) gpt.precision = Precision::half;
+  if (types.contains(at::kHalf) || types.contains(at::kBFloat16)) gpt.precision = Precision::half;
   gpt.module->train();
   for (const at::Tensor& parameter : gpt.module->parameters()) parameter.set_requires_grad(true);
   return gpt;

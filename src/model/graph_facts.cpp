@@ -52,6 +52,20 @@ bool counts_positions(const Value* index, const Graph& graph, const Module& modu
   return numbers && numbers->numel() > 0 && numbers->max().item<double>() > 1;
 }
 
+/// What a norm adds to the variance: a constant of the graph or an attribute of the module.
+std::optional<double> epsilon_of(const Node* node, const Graph& graph, const Module& module) {
+  const Value* value = nullptr;
+  if (is(node, "aten::layer_norm") || is(node, "aten::native_layer_norm")) value = node->input(4);
+  if (is(node, "aten::rms_norm")) value = node->input(3);
+  if (value == nullptr) return std::nullopt;
+  std::optional<c10::IValue> found = attribute_value(value, graph, module);
+  if (!found) {
+    if (const auto constant = torch::jit::toIValue(value)) found = *constant;
+  }
+  if (!found || !found->isDouble()) return std::nullopt;
+  return found->toDouble();
+}
+
 void lower(std::optional<std::int64_t>& limit, std::int64_t size) {
   limit = std::min(limit.value_or(size), size);
 }
@@ -70,7 +84,9 @@ std::optional<c10::IValue> attribute_value(const Value* value, const Graph& grap
 
 GraphFacts find_facts(const Graph& graph, const Module& module) {
   GraphFacts facts;
+  std::set<double> epsilons;
   for (const Node* node : graph.nodes()) {
+    if (const auto epsilon = epsilon_of(node, graph, module)) epsilons.insert(*epsilon);
     if (is(node, "aten::embedding")) {
       const auto weight = table(node->input(0), graph, module);
       const Value* index = origin(node->input(1));
@@ -91,6 +107,7 @@ GraphFacts find_facts(const Graph& graph, const Module& module) {
       lower(facts.n_positions, sliced->size(dim->toInt()));
     }
   }
+  facts.norm_epsilons.assign(epsilons.begin(), epsilons.end());
   return facts;
 }
 

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <vector>
 
 #include "attnviz/text.h"
 
@@ -23,6 +24,7 @@ struct GraphFacts {
   std::optional<at::Tensor> embeddings;         ///< the table itself, [vocabulary_size, d_model]
   /// The smallest size of a constant tensor that is looked up or sliced by position.
   std::optional<std::int64_t> n_positions;
+  std::vector<double> norm_epsilons;  ///< of layer and RMS norms, each once, ascending
 };
 
 /// Looks at the tables that aten::embedding looks up in, and at the constant tensors that are

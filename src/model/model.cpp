@@ -25,6 +25,14 @@ std::string shapes(const std::vector<at::Tensor>& tensors) {
   return text.str();
 }
 
+/// As PyTorch calls it: float16, not Half.
+std::string name_of(at::ScalarType type) {
+  if (type == at::kHalf) return "float16";
+  if (type == at::kBFloat16) return "bfloat16";
+  if (type == at::kFloat) return "float32";
+  return type == at::kDouble ? "float64" : c10::toString(type);
+}
+
 std::vector<at::Tensor> without_batch(std::vector<at::Tensor> layers) {
   for (at::Tensor& layer : layers) {
     if (layer.dim() == 4) layer = layer.squeeze(0);
@@ -38,6 +46,7 @@ struct Model::State {
   std::filesystem::path path;
   ModelOptions options;
   torch::jit::Module module;
+  std::set<at::ScalarType> weight_types;
   CaptureMode mode = CaptureMode::automatic;
   AttentionGraph attention;
   std::optional<torch::jit::Code> code;
@@ -141,7 +150,8 @@ std::vector<at::Tensor> Model::State::capture_either(const at::Tensor& ids) {
 
 Model::Model(std::filesystem::path path, const ModelOptions& options)
     : state_(std::make_unique<State>()) {
-  state_->module = load_torchscript(path, options.device);
+  state_->module = load_torchscript(path, options.device, &state_->weight_types);
+  if (options.float64) widen_to_float64(state_->module);
   state_->record = read_gpt_record(path);
   state_->path = std::move(path);
   state_->options = options;
@@ -211,6 +221,10 @@ ModelInfo Model::info() {
   for (const at::Tensor& parameter : state.module.parameters()) {
     if (seen.insert(parameter.unsafeGetTensorImpl()).second) info.n_parameters += parameter.numel();
   }
+  for (const at::ScalarType type : state.weight_types) {
+    info.weight_types.push_back(name_of(type));
+  }
+  info.norm_epsilons = state.attention.facts.norm_epsilons;
   info.file_size = std::filesystem::file_size(state.path);
   info.record = state.record;
   return info;

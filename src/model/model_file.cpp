@@ -49,13 +49,13 @@ bool is_half(const at::Tensor& tensor) {
   return tensor.scalar_type() == at::kHalf || tensor.scalar_type() == at::kBFloat16;
 }
 
-std::vector<at::Tensor> half_tensors(const torch::jit::Module& module) {
+std::vector<at::Tensor> floating_tensors(const torch::jit::Module& module) {
   std::vector<at::Tensor> found;
   for (const at::Tensor& parameter : module.parameters()) {
-    if (is_half(parameter)) found.push_back(parameter);
+    if (parameter.is_floating_point()) found.push_back(parameter);
   }
   for (const at::Tensor& buffer : module.buffers()) {
-    if (is_half(buffer)) found.push_back(buffer);
+    if (buffer.is_floating_point()) found.push_back(buffer);
   }
   return found;
 }
@@ -112,22 +112,26 @@ void require_torchscript(const fs::path& path) {
 }
 
 torch::jit::Module load_torchscript(const fs::path& path, const std::string& device_name,
-                                    bool* had_half) {
+                                    std::set<at::ScalarType>* in_file) {
   require_torchscript(path);
   try {
     torch::NoGradGuard no_grad;
     const at::Device device(device_name);
     torch::jit::Module module = torch::jit::load(path.string(), device);
     module.eval();
-    const std::vector<at::Tensor> halves = half_tensors(module);
-    if (had_half) *had_half = !halves.empty();
-    if (device.is_cpu()) {
-      for (at::Tensor half : halves) half.set_data(half.to(at::kFloat));
+    for (at::Tensor tensor : floating_tensors(module)) {
+      if (in_file) in_file->insert(tensor.scalar_type());
+      if (device.is_cpu() && is_half(tensor)) tensor.set_data(tensor.to(at::kFloat));
     }
     return module;
   } catch (const std::exception& error) {
     throw load_error(path, error);
   }
+}
+
+void widen_to_float64(const torch::jit::Module& module) {
+  torch::NoGradGuard no_grad;
+  for (at::Tensor tensor : floating_tensors(module)) tensor.set_data(tensor.to(at::kDouble));
 }
 
 }  // namespace attnviz

@@ -3,6 +3,7 @@
 #include <torch/csrc/jit/api/module.h>
 
 #include <filesystem>
+#include <set>
 #include <string>
 
 namespace attnviz {
@@ -17,9 +18,12 @@ void require_torchscript(const std::filesystem::path& path);
 /// Loads a TorchScript archive in evaluation mode. On the CPU half and bfloat16 tensors become
 /// float32: LibTorch 1.13 cannot compute with them there.
 /// Throws what require_torchscript throws, and ModelError where LibTorch cannot load it.
-/// had_half: told whether there were such tensors.
+/// in_file: told the floating types of its parameters and buffers before that.
 torch::jit::Module load_torchscript(const std::filesystem::path& path, const std::string& device,
-                                    bool* had_half = nullptr);
+                                    std::set<at::ScalarType>* in_file = nullptr);
+
+/// Makes all floating parameters and buffers float64.
+void widen_to_float64(const torch::jit::Module& module);
 
 /// LibTorch's messages span many lines, most of them a stack trace: the one that says what is
 /// wrong.

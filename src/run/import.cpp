@@ -63,6 +63,8 @@ std::string to_json(const ModelInfo& info, const std::filesystem::path& path) {
                {"positions", or_null(info.n_positions)},
                {"vocabulary", or_null(info.vocabulary_size)},
                {"weight_sets", or_null(info.n_weight_sets)},
+               {"weight_types", info.weight_types},
+               {"norm_epsilons", info.norm_epsilons},
                {"capture", to_string(info.capture)}};
   if (info.record) {
     const auto list = [&json](const char* name, const std::vector<HeadId>& heads) {

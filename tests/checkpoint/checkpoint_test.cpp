@@ -83,6 +83,20 @@ TEST(Safetensors, ComeBackAsTheyWereWritten) {
   EXPECT_TRUE(at::equal(tensor_of(back, "d"), a.to(at::kBFloat16)));
 }
 
+TEST(Safetensors, AreReadWithTheirMetadataAndTheirNamesAsTheyAre) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "x.safetensors";
+  write_safetensors(path, {{"module.b", at::ones({2})}, {"module.a", at::zeros({1})}},
+                    {{"from", "a test"}, {"with", "\"quotes\""}});
+  const SafetensorsFile file = read_safetensors(path);
+  ASSERT_EQ(file.tensors.size(), 2U);
+  EXPECT_EQ(file.tensors[0].name, "module.b");
+  EXPECT_EQ(file.tensors[1].name, "module.a");
+  EXPECT_EQ(file.metadata,
+            (std::map<std::string, std::string>{{"from", "a test"}, {"with", "\"quotes\""}}));
+  EXPECT_THROW((void)read_safetensors(folder.path() / "none"), FileError);
+}
+
 TEST(Safetensors, KeepEveryBitOfEveryDtype) {
   const TemporaryFolder folder;
   const fs::path path = folder.path() / "x.safetensors";

@@ -53,6 +53,13 @@ TEST(Sha256, IsThatOfTheStandard) {
   EXPECT_THROW((void)sha256_of_file("/no/such/file"), FileError);
 }
 
+TEST(Base64, IsThatOfTheStandardsExamples) {  // RFC 4648, section 10
+  EXPECT_EQ(base64_of(""), "");
+  EXPECT_EQ(base64_of("f"), "Zg==");
+  EXPECT_EQ(base64_of("fo"), "Zm8=");
+  EXPECT_EQ(base64_of("foobar"), "Zm9vYmFy");
+}
+
 TEST(WriteFile, MakesMissingFoldersAndReplaces) {
   const TemporaryFolder folder;
   const fs::path path = folder.path() / "a" / "b" / "x";
