@@ -2,6 +2,8 @@
 
 #include <ATen/Parallel.h>
 #include <dlfcn.h>
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
 
 namespace attnviz {
 namespace {
@@ -24,22 +26,32 @@ void set_blas_threads(int n) {
 
 }  // namespace
 
-OneThreadEach::OneThreadEach(tbb::task_arena& arena)
-    : tbb::task_scheduler_observer(arena),
-      torch_threads_(at::get_num_threads()),
-      blas_threads_(blas_threads()) {
+OneThread::OneThread() : torch_threads_(at::get_num_threads()), blas_threads_(blas_threads()) {
   set_blas_threads(1);
+  at::set_num_threads(1);
+}
+
+OneThread::~OneThread() {
+  set_blas_threads(blas_threads_);
+  at::set_num_threads(torch_threads_);
+}
+
+OneThreadEach::OneThreadEach(tbb::task_arena& arena) : tbb::task_scheduler_observer(arena) {
   observe(true);
 }
 
 OneThreadEach::~OneThreadEach() {
   observe(false);
-  set_blas_threads(blas_threads_);
-  at::set_num_threads(torch_threads_);
 }
 
 void OneThreadEach::on_scheduler_entry(bool) {
   at::set_num_threads(1);
+}
+
+void for_each_on_one_thread(std::size_t n, const std::function<void(std::size_t)>& run) {
+  tbb::task_arena arena;
+  const OneThreadEach one_thread_each(arena);
+  arena.execute([&] { tbb::parallel_for(std::size_t{0}, n, run); });
 }
 
 }  // namespace attnviz

@@ -10,6 +10,7 @@
 #include "attnviz/file.h"
 #include "attnviz/run.h"
 #include "run/effects.h"
+#include "run/one_thread.h"
 #include "run/probes.h"
 
 namespace attnviz {
@@ -223,6 +224,7 @@ class Surveyor {
 }  // namespace
 
 Survey survey_heads(const SurveyOptions& options) {
+  const OneThread one_thread;
   return Surveyor(options).run();
 }
 
