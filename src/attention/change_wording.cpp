@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
 
 #include "attnviz/changes.h"
 #include "wording.h"
@@ -15,13 +13,6 @@ std::string moved(double before, double after) {
     if (was != is) return was + " -> " + is;
   }
   return decimals(before) + " -> " + decimals(after);
-}
-
-/// `0.61`, `0.0027`, `5.4e-06`
-std::string short_number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2g", value);
-  return text;
 }
 
 std::string primary(const std::vector<std::string>& labels) {

@@ -26,6 +26,8 @@ struct Command {
   const char* name;
   const char* summary;
   std::function<std::function<int()>(CLI::App&)> set_up;
+  /// Its exit status where it could not be done. Of what compares, 1 says that something changed.
+  ExitStatus failed = kFailed;
 };
 
 std::function<int()> set_up_show(CLI::App& app);
@@ -38,6 +40,8 @@ std::function<int()> set_up_train(CLI::App& app);
 std::function<int()> set_up_prune(CLI::App& app);
 std::function<int()> set_up_reset(CLI::App& app);
 std::function<int()> set_up_finetune(CLI::App& app);
+std::function<int()> set_up_snapshot(CLI::App& app);
+std::function<int()> set_up_compare(CLI::App& app);
 
 /// The first is what runs when no subcommand is named.
 inline const std::vector<Command>& commands() {
@@ -52,6 +56,8 @@ inline const std::vector<Command>& commands() {
       {"prune", "take out the heads that the loss can spare", set_up_prune},
       {"reset", "give heads new weights, to be trained anew", set_up_reset},
       {"finetune", "train on, and report the heads after each epoch", set_up_finetune},
+      {"snapshot", "a regression test of attention, for CI", set_up_snapshot, kWrongUsage},
+      {"compare", "say what changed between two models or snapshots", set_up_compare, kWrongUsage},
   };
   return table;
 }

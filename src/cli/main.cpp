@@ -24,9 +24,12 @@ constexpr char kExamples[] = R"(Examples:
   attnviz batch texts --out-dir pictures --heads
   attnviz prune gpt.pt --fraction 0.25 --text books/*.txt -o smaller.pt
   attnviz train --text corpus/*.txt --out mine.pt
+  attnviz snapshot check attention.json --html changes.html
+  attnviz compare gpt.pt pruned.pt
 
 `attnviz TEXT` is short for `attnviz show TEXT`; see `attnviz show --help`.
-Exit status: 0 done, 1 failed, 2 wrong usage.)";
+Exit status: 0 done, 1 failed, 2 wrong usage; of snapshot check and compare
+0 same, 1 changed, 2 not done, 3 a baseline is missing.)";
 
 std::string version_text() {
   return "attnviz " + version() + "\nLibTorch " + libtorch_version() +
@@ -48,7 +51,8 @@ std::vector<std::string> with_default_command(int argc, char** argv) {
   return arguments;
 }
 
-int parse_and_run(int argc, char** argv) {
+/// failed: set to the exit status of whatever the chosen subcommand throws.
+int parse_and_run(int argc, char** argv, ExitStatus& failed) {
   CLI::App app{"See what a GPT's attention heads do.", "attnviz"};
   app.formatter(std::make_shared<HelpFormatter>());
   app.set_version_flag("--version", version_text(), "the versions of attnviz and its libraries");
@@ -57,7 +61,10 @@ int parse_and_run(int argc, char** argv) {
   for (const Command& command : commands()) {
     CLI::App* subcommand = app.add_subcommand(command.name, command.summary);
     auto run_command = command.set_up(*subcommand);
-    subcommand->callback([&run, run_command] { run = run_command; });
+    subcommand->callback([&run, &failed, &command, run_command] {
+      run = run_command;
+      failed = command.failed;
+    });
   }
   app.footer(kExamples);  // after the subcommands, which would inherit it
   std::vector<std::string> arguments = with_default_command(argc, argv);
@@ -82,18 +89,19 @@ int main(int argc, char** argv) {
   using namespace attnviz::cli;
   spdlog::set_default_logger(spdlog::stderr_logger_st("attnviz"));
   spdlog::set_pattern("%n: %v");
+  ExitStatus failed = kFailed;
   try {
-    return parse_and_run(argc, argv);
+    return parse_and_run(argc, argv, failed);
   } catch (const attnviz::UsageError& error) {
     spdlog::error("{}", error.what());
     return kWrongUsage;
   } catch (const std::bad_alloc&) {
     spdlog::error("out of memory; try a shorter text (--max-tokens)");
-    return kFailed;
+    return failed;
   } catch (const std::exception& error) {
     // Ours are one line; a library's may go on with a trace of its calls.
     const std::string_view message = error.what();
     spdlog::error("{}", message.substr(0, message.find('\n')));
-    return kFailed;
+    return failed;
   }
 }

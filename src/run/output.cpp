@@ -15,6 +15,24 @@ std::string printable(const std::string& bytes) {
   return text;
 }
 
+std::string printable_in_xml(const std::string& bytes) {
+  const std::string utf8 = printable(bytes);
+  std::string text;
+  for (std::size_t i = 0; i < utf8.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(utf8[i]);
+    const bool is_control = byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r';
+    const std::string_view rest = std::string_view(utf8).substr(i, 3);
+    const bool is_no_character = rest == "\xEF\xBF\xBE" || rest == "\xEF\xBF\xBF";
+    if (is_no_character) i += 2;
+    if (is_control || is_no_character) {
+      text += "\uFFFD";
+    } else {
+      text += utf8[i];
+    }
+  }
+  return text;
+}
+
 void check_prefix(const std::string& prefix) {
   if (prefix.empty()) throw UsageError("the prefix of the files is empty");
   if (prefix.find('/') != std::string::npos) {

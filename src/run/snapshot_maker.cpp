@@ -1,0 +1,179 @@
+#include "run/snapshot_maker.h"
+
+#include <ATen/Version.h>
+
+#include <algorithm>
+#include <fstream>
+#include <functional>
+#include <sstream>
+
+#include "attnviz/error.h"
+#include "attnviz/file.h"
+#include "run/output.h"
+
+namespace attnviz {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kPrecision[] = "attnviz:precision";
+
+/// What is recorded with a snapshot, and what it is called where it changed.
+struct FactName {
+  const char *key, *name;
+};
+constexpr FactName kFacts[] = {{"attnviz:model", "model"},
+                               {"attnviz:model_sha256", "the model file's SHA-256"},
+                               {"attnviz:architecture", "architecture"},
+                               {"attnviz:weight_types", "weights"},
+                               {"attnviz:norm_epsilons", "layer norm epsilon"},
+                               {"attnviz:vocabulary_sha256", "the vocabulary's SHA-256"},
+                               {kPrecision, "computed in"},
+                               {"Software", "attnviz"},
+                               {"attnviz:libtorch", "LibTorch"},
+                               {"attnviz:cpu", "CPU"}};
+
+/// The processor's name, and the instructions that LibTorch uses of it.
+std::string cpu() {
+  std::string name = "unknown processor", uses;
+  std::ifstream in("/proc/cpuinfo");
+  for (std::string line; std::getline(in, line);) {
+    if (!line.starts_with("model name")) continue;
+    name = line.substr(line.find(':') + 2);
+    break;
+  }
+  static const std::string kSign = "CPU capability usage: ";
+  const std::string config = at::show_config();
+  if (const auto found = config.find(kSign); found != std::string::npos) {
+    const auto start = found + kSign.size();
+    uses = config.substr(start, config.find('\n', start) - start);
+  }
+  return uses.empty() ? name : name + ", " + uses;
+}
+
+std::string or_unknown(const std::optional<std::int64_t>& number) {
+  return number ? std::to_string(*number) : "?";
+}
+
+std::string architecture(const ModelInfo& info) {
+  return layers_and_heads(info.n_heads) + ", d_model " + or_unknown(info.d_model) +
+         ", vocabulary " + or_unknown(info.vocabulary_size) + ", positions " +
+         or_unknown(info.n_positions) + ", " + std::to_string(info.n_parameters) + " parameters";
+}
+
+template <typename Values>
+std::string joined(const Values& values) {
+  std::ostringstream text;
+  text.imbue(std::locale::classic());
+  for (std::size_t i = 0; i < values.size(); ++i) text << (i ? ", " : "") << values[i];
+  return text.str();
+}
+
+std::map<std::string, std::string> facts_of(const fs::path& model, const fs::path& vocabulary,
+                                            const ModelInfo& info, bool float64) {
+  return {{"attnviz:model", printable(model.filename().string())},
+          {"attnviz:model_sha256", sha256_of_file(model)},
+          {"attnviz:architecture", architecture(info)},
+          {"attnviz:weight_types", joined(info.weight_types)},
+          {"attnviz:norm_epsilons", joined(info.norm_epsilons)},
+          {"attnviz:vocabulary_sha256", sha256_of(sha256_of_file(vocabulary / "vocab.json") +
+                                                  sha256_of_file(vocabulary / "merges.txt"))},
+          {kPrecision, float64 ? "float64" : "float32"},
+          {"Software", "attnviz " + version()},
+          {"attnviz:libtorch", libtorch_version()},
+          {"attnviz:cpu", cpu()}};
+}
+
+std::string shortened(const std::string& key, const std::string& value) {
+  return key.ends_with("sha256") ? value.substr(0, 12) : value;
+}
+
+}  // namespace
+
+SnapshotMaker::SnapshotMaker(const fs::path& model, const fs::path& vocabulary,
+                             ModelOptions options, bool float64)
+    : tokenizer_(vocabulary), path_(model) {
+  std::optional<ModelInfo> info;
+  if (float64) {
+    try {
+      options.float64 = true;
+      model_ = std::make_unique<Model>(model, options);
+      info = model_->info();
+    } catch (const ModelError&) {
+      // Some modules hold on to float32; what else is wrong will show again.
+      options.float64 = false;
+    }
+  }
+  if (!info) {
+    model_ = std::make_unique<Model>(model, options);
+    info = model_->info();
+  }
+  facts_ = facts_of(model, vocabulary, *info, options.float64);
+}
+
+Snapshot SnapshotMaker::finish(Shown shown, const AttentionPatterns& patterns) {
+  Snapshot snapshot;
+  snapshot.text = shown.text;
+  snapshot.tokens = shown.tokens;
+  snapshot.record = record_attention(patterns, shown.ids);
+  snapshot.facts = facts_;
+  return snapshot;
+}
+
+Snapshot SnapshotMaker::take(const std::string& text, std::optional<std::int64_t> max_tokens,
+                             const std::vector<FigureKind>& figures,
+                             std::vector<std::string>* pngs) {
+  Shown shown = tokenize(text, tokenizer_, max_tokens);
+  const std::vector<Label> labels = token_labels(tokenizer_, shown.ids);
+  for (const Label& label : labels) shown.tokens.push_back(plain(label));
+  const AttentionPatterns patterns = attend(shown, *model_);
+  std::vector<std::string> drawn =
+      draw_figures(shown, patterns, labels, figures, FigureOptions(), path_);
+  Snapshot snapshot = finish(std::move(shown), patterns);
+  for (std::size_t i = 0; i < figures.size(); ++i) {
+    snapshot.pictures[std::string(to_string(figures[i]))] = sha256_of(drawn[i]);
+  }
+  if (pngs != nullptr) *pngs = std::move(drawn);
+  return snapshot;
+}
+
+Snapshot SnapshotMaker::take(const Snapshot& tokens) {
+  Shown shown;
+  shown.text = tokens.text;
+  shown.ids = tokens.record.ids;
+  shown.tokens = tokens.tokens;
+  const AttentionPatterns patterns = attend(shown, *model_);
+  return finish(std::move(shown), patterns);
+}
+
+std::string layers_and_heads(const std::vector<std::int64_t>& n_heads) {
+  const bool are_equal =
+      std::adjacent_find(n_heads.begin(), n_heads.end(), std::not_equal_to<>()) == n_heads.end();
+  std::string text =
+      std::to_string(n_heads.size()) + (n_heads.size() == 1 ? " layer of" : " layers of");
+  for (std::size_t l = 0; l < (are_equal ? 1 : n_heads.size()); ++l) {
+    text += " " + std::to_string(n_heads[l]);
+  }
+  return text + " heads";
+}
+
+std::vector<FactChange> changed_facts(const Snapshot& before, const Snapshot& after) {
+  std::vector<FactChange> changes;
+  for (const FactName& fact : kFacts) {
+    const auto was = before.facts.find(fact.key), is = after.facts.find(fact.key);
+    if (was == before.facts.end() || is == after.facts.end() || was->second == is->second) continue;
+    changes.push_back(
+        {fact.name, shortened(fact.key, was->second), shortened(fact.key, is->second)});
+  }
+  return changes;
+}
+
+bool are_float64(const Snapshot& before, const Snapshot& after) {
+  const auto is_float64 = [](const Snapshot& snapshot) {
+    const auto found = snapshot.facts.find(kPrecision);
+    return found != snapshot.facts.end() && found->second == "float64";
+  };
+  return is_float64(before) && is_float64(after);
+}
+
+}  // namespace attnviz
