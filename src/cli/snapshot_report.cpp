@@ -56,8 +56,8 @@ void print_summary(const SnapshotReport& report) {
     if (n == 0) continue;
     line += (line.empty() ? "" : ", ") + std::to_string(n) + " " + std::string(to_string(verdict));
   }
-  std::cout << (report.verdict() == Verdict::same ? "" : "\n") << report.name
-            << ": " << line << '\n';
+  std::cout << (report.verdict() == Verdict::same ? "" : "\n") << report.name << ": " << line
+            << '\n';
 }
 
 void print(const SnapshotReport& report, std::size_t n_heads) {
