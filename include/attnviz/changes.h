@@ -85,10 +85,13 @@ struct HeadChange {
   /// How many times its tolerance the head moved, by the measure that says most. A label alone is
   /// no change: it flips at a threshold that its score may lie on.
   double excess = 0;
+  /// The same, with what rounding does in place of the tolerance: where a change began does not
+  /// depend on what is tolerated.
+  double moved = 0;
   /// The other head of its layer that had this pattern before, within the tolerance.
   std::optional<HeadId> now_as;
 
-  [[nodiscard]] bool is_changed() const { return excess > 1; }
+  [[nodiscard]] bool is_changed() const { return !(excess <= 1); }
 };
 
 struct AttentionChanges {
@@ -103,11 +106,13 @@ struct AttentionChanges {
   [[nodiscard]] bool is_changed() const;
 };
 
-/// tolerance_of: a head's. Throws ShapeError where one record was condensed to another number of
-/// blocks; one that was not is condensed for the comparison.
+/// tolerance_of: a head's; rounding: what no head can be told by. Throws ShapeError where one
+/// record was condensed to another number of blocks; one that was not is condensed for the
+/// comparison.
 [[nodiscard]] AttentionChanges compare_attention(
     const AttentionRecord& before, const AttentionRecord& after,
-    const std::function<Tolerance(HeadId)>& tolerance_of);
+    const std::function<Tolerance(HeadId)>& tolerance_of,
+    const Tolerance& rounding = float64_tolerance);
 [[nodiscard]] AttentionChanges compare_attention(const AttentionRecord& before,
                                                  const AttentionRecord& after,
                                                  const Tolerance& tolerance = float64_tolerance);
@@ -123,9 +128,10 @@ struct AttentionChanges {
 /// `L3H5: previous-token 0.91 -> 0.40; was previous-token, now broad; weights by up to 0.61`
 [[nodiscard]] std::string sentence(const HeadChange& head);
 
-/// In which layer the first heads moved, and what that says of the cause; empty where no head did.
-/// Where no more than half of a layer's heads moved, all read what they did before: the moved ones'
-/// own queries or keys changed. Where more did, it is what they read.
+/// In which layer the first heads moved, if only by a fifth of what rounding is given, and what
+/// that says of the cause; empty where none changed. Where no more than half of a layer's heads
+/// moved, all read what they did before: the moved ones' own queries or keys changed. Where more
+/// did, it is what they read.
 [[nodiscard]] std::string where_it_began(const AttentionChanges& changes);
 
 }  // namespace attnviz

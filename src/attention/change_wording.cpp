@@ -32,19 +32,23 @@ struct Beginning {
   std::size_t n_heads = 0;  ///< that the layer has in both records
 };
 
-/// Less than this part of its tolerance is rounding.
+/// Less than this part of what rounding is given is rounding.
 constexpr double kMoved = 0.2;
 
 Beginning beginning_of(const AttentionChanges& changes) {
   Beginning first;
+  if (std::none_of(changes.heads.begin(), changes.heads.end(),
+                   [](const HeadChange& head) { return head.is_changed(); })) {
+    return first;
+  }
   const auto found = std::find_if(changes.heads.begin(), changes.heads.end(),
-                                  [](const HeadChange& head) { return head.is_changed(); });
+                                  [](const HeadChange& head) { return head.moved > kMoved; });
   if (found == changes.heads.end()) return first;
   first.layer = found->id.layer;
   for (const HeadChange& head : changes.heads) {
     if (head.id.layer != first.layer) continue;
     ++first.n_heads;
-    if (head.excess > kMoved) first.heads.push_back(head.id);
+    if (head.moved > kMoved) first.heads.push_back(head.id);
   }
   return first;
 }
@@ -83,16 +87,16 @@ std::string where_it_began(const AttentionChanges& changes) {
   const std::string layer = "layer " + std::to_string(first.layer);
   const std::size_t n = first.heads.size();
   if (first.n_heads == 1) {
-    return "first in " + layer + ", in its only head: its own queries or keys changed, or " +
+    return "beginning in " + layer + ", in its only head: its own queries or keys changed, or " +
            what_is_read(first.layer);
   }
   if (2 * n > first.n_heads) {
-    return "first in " + layer + ", in " +
+    return "beginning in " + layer + ", in " +
            (n == first.n_heads ? "every head"
                                : std::to_string(n) + " of its " + std::to_string(first.n_heads)) +
            ": " + what_is_read(first.layer) + " changed";
   }
-  return "first in " + layer + ", in " + to_string(first.heads) +
+  return "beginning in " + layer + ", in " + to_string(first.heads) +
          " alone: " + (n == 1 ? "its" : "their") + " own queries or keys changed";
 }
 

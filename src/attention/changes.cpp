@@ -160,7 +160,8 @@ void match_positions(AttentionRecord& before, AttentionRecord& after) {
   }
 }
 
-HeadChange compare_head(HeadId id, const Pairing& pairing, const Tolerance& tolerance) {
+HeadChange compare_head(HeadId id, const Pairing& pairing, const Tolerance& tolerance,
+                        const Tolerance& rounding) {
   HeadChange change;
   change.id = id;
   compare_weights(change, pairing.weights_before(id), pairing.weights_after(id));
@@ -168,6 +169,7 @@ HeadChange compare_head(HeadId id, const Pairing& pairing, const Tolerance& tole
   const RecordedHead* after = scores_of(pairing.after, id);
   if (before != nullptr && after != nullptr) compare_scores(change, *before, *after);
   change.excess = excess_of(change, tolerance);
+  change.moved = excess_of(change, rounding);
   return change;
 }
 
@@ -181,7 +183,8 @@ bool AttentionChanges::is_changed() const {
 
 AttentionChanges compare_attention(const AttentionRecord& given_before,
                                    const AttentionRecord& given_after,
-                                   const std::function<Tolerance(HeadId)>& tolerance_of) {
+                                   const std::function<Tolerance(HeadId)>& tolerance_of,
+                                   const Tolerance& rounding) {
   AttentionChanges changes;
   changes.first_other_token = first_difference(given_before.ids, given_after.ids);
   if (changes.first_other_token) return changes;
@@ -193,7 +196,7 @@ AttentionChanges compare_attention(const AttentionRecord& given_before,
   const Pairing pairing{before, after, kept_heads(before.patterns), kept_heads(after.patterns)};
   for (const HeadId id : ids_of(pairing.kept_before)) {
     if (Pairing::has(pairing.kept_after, id)) {
-      changes.heads.push_back(compare_head(id, pairing, tolerance_of(id)));
+      changes.heads.push_back(compare_head(id, pairing, tolerance_of(id), rounding));
     } else {
       changes.gone.push_back(id);
     }
@@ -207,7 +210,8 @@ AttentionChanges compare_attention(const AttentionRecord& given_before,
 
 AttentionChanges compare_attention(const AttentionRecord& before, const AttentionRecord& after,
                                    const Tolerance& tolerance) {
-  return compare_attention(before, after, [&](HeadId) { return tolerance; });
+  return compare_attention(
+      before, after, [&](HeadId) { return tolerance; }, tolerance);
 }
 
 std::vector<HeadChange> most_changed(const AttentionChanges& changes) {

@@ -156,6 +156,8 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path) {
     return checkpoint::read_safetensors_file(path);
   } catch (const ModelError& error) {
     throw ModelError("cannot read " + path.string() + ": " + error.what());
+  } catch (const std::filesystem::filesystem_error& error) {
+    throw FileError("cannot read " + path.string() + ": " + error.code().message());
   } catch (const c10::Error&) {
     throw ModelError("cannot read " + path.string() + ": it is damaged, or cut off before its end");
   }

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <iostream>
 
 #include "attnviz/error.h"
@@ -28,6 +29,9 @@ std::vector<SuiteText> texts_of(const CompareArguments& arguments) {
   std::vector<SuiteText> texts;
   for (const std::string& text : arguments.texts) texts.push_back({prefix_from(text), text});
   for (const auto& file : arguments.files) texts.push_back({file.stem().string(), "", file});
+  if (texts.empty() && arguments.max_tokens) {
+    throw UsageError("--max-tokens needs a --text or a --file that it could cut");
+  }
   for (SuiteText& text : texts) text.max_tokens = arguments.max_tokens;
   for (std::size_t i = 0; i < texts.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
@@ -53,7 +57,14 @@ int run_compare(CompareArguments& arguments) {
 void add_tolerance(CLI::App& app, const char* name, std::optional<double>& value,
                    const char* help) {
   app.add_option(name, value, help)
-      ->check(CLI::NonNegativeNumber.description(""))
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            double number = 0;
+            const bool is_fine =
+                CLI::detail::lexical_cast(text, number) && std::isfinite(number) && number >= 0;
+            return is_fine ? std::string() : text + " is no number of 0 or more";
+          },
+          ""))
       ->option_text("X")
       ->group("Tolerance");
 }

@@ -36,7 +36,7 @@ struct SnapshotArguments {
 bool is_in_ci() {
   const char* value = std::getenv("CI");
   const std::string text = value == nullptr ? "" : value;
-  return !text.empty() && text != "0" && text != "false";
+  return !text.empty() && text != "0" && CLI::detail::to_lower(text) != "false";
 }
 
 void refuse_in_ci(const std::string& what) {
@@ -97,9 +97,8 @@ void update(const Suite& suite, const SnapshotReport& report) {
 void remove_obsolete(const SnapshotReport& report) {
   for (const fs::path& path : report.obsolete) {
     std::error_code error;
-    if (!fs::remove(path, error)) {
-      throw FileError("cannot remove " + path.string() + ": " + error.message());
-    }
+    fs::remove(path, error);
+    if (error) throw FileError("cannot remove " + path.string() + ": " + error.message());
     spdlog::info("removed {}", path.string());
   }
 }
@@ -113,13 +112,13 @@ int run_check(const SnapshotArguments& arguments) {
   options.with_figures = arguments.update;
   SnapshotReport report = check_suite(suite, options);
   give_report(report, arguments.report, suite.path);
+  if (arguments.update) update(suite, report);
   if (arguments.prune_obsolete) {
     remove_obsolete(report);
   } else {
     tell_obsolete(report.obsolete);
   }
   if (!arguments.update) return status_of(report.verdict());
-  update(suite, report);
   const bool is_undone = std::any_of(report.texts.begin(), report.texts.end(),
                                      [](const TextResult& text) { return !text.now; });
   return is_undone ? int(kNotDone) : int(kDone);

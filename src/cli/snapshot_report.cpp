@@ -33,8 +33,12 @@ void print_text(const TextResult& text, std::size_t name_width, std::size_t n_he
   start.resize(9, ' ');
   start += text.name;
   start.resize(std::max(start.size(), 9 + name_width) + 2, ' ');
-  std::istringstream lines(wrapped(text.message, output_width() - (11 + name_width)));
-  if (start.size() > 11 + name_width) start += "\n" + std::string(11 + name_width, ' ');
+  const std::size_t room = std::max<std::size_t>(output_width(), 40) - (11 + name_width);
+  std::istringstream lines(wrapped(text.message, room));
+  if (start.size() > 11 + name_width) {
+    start.resize(start.size() - 2);
+    start += "\n" + std::string(11 + name_width, ' ');
+  }
   for (std::string line; std::getline(lines, line);) {
     std::cout << start << line << '\n';
     start.assign(11 + name_width, ' ');
@@ -128,7 +132,7 @@ void add_report_options(CLI::App& app, ReportArguments& arguments) {
 }
 
 void check_report_files(const ReportArguments& arguments) {
-  for (const auto& file : {arguments.junit, arguments.html}) {
+  for (const auto& file : {arguments.junit, arguments.html, arguments.out_dir / "NAME_diff.png"}) {
     if (!file.empty()) check_writable(file);
   }
 }

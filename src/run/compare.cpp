@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 /// As a safetensors file begins: after the header's length, its JSON.
 bool is_safetensors(const fs::path& path) {
   const std::string start = read_file_start(path, 9);
-  return start.size() == 9 && start[8] == '{';
+  return path.extension() == ".safetensors" || (start.size() == 9 && start[8] == '{');
 }
 
 /// Saved attention holds the ids alone.
@@ -52,14 +52,14 @@ class Side {
   std::optional<SnapshotMaker> maker_;
 };
 
-TextResult compared(const std::string& name, const Snapshot& before, Snapshot after,
+TextResult compared(const std::string& name, const Snapshot& before, const Snapshot& after,
                     const CompareOptions& options) {
   const ToleranceRules rules{options.tolerance, {}};
-  TextResult result =
-      judge(name, before, std::move(after), [&](HeadId head, const Tolerance& otherwise) {
-        return tolerance_of(head, {&rules}, otherwise);
-      });
-  result.picture = draw_changed_heads(result, before, options.n_heads, options.dpi);
+  TextResult result = judge(name, before, after, [&](HeadId head, const Tolerance& otherwise) {
+    return tolerance_of(head, {&rules}, otherwise);
+  });
+  result.now = after;
+  add_picture(result, before, after, options.n_heads, options.dpi);
   return result;
 }
 

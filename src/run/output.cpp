@@ -1,5 +1,7 @@
 #include "run/output.h"
 
+#include <algorithm>
+
 #include "attnviz/error.h"
 #include "text/utf8.h"
 
@@ -37,6 +39,9 @@ void check_prefix(const std::string& prefix) {
   if (prefix.empty()) throw UsageError("the prefix of the files is empty");
   if (prefix.find('/') != std::string::npos) {
     throw UsageError("the prefix " + prefix + " has a / in it; name the folder with --out-dir");
+  }
+  if (std::any_of(prefix.begin(), prefix.end(), [](char c) { return (c & 0xE0) == 0; })) {
+    throw UsageError("the prefix of the files has a control character in it");
   }
 }
 

@@ -10,7 +10,8 @@ namespace attnviz {
 /// The same without what XML 1.0 allows not even escaped: control characters, U+FFFE and U+FFFF.
 [[nodiscard]] std::string printable_in_xml(const std::string& bytes);
 
-/// Throws UsageError for how no file's name can begin: empty, or with a / in it.
+/// Throws UsageError for how no file's name can begin: empty, or with a / or a control character
+/// in it.
 void check_prefix(const std::string& prefix);
 
 }  // namespace attnviz

@@ -34,6 +34,21 @@ fs::path baseline_of(const Suite& suite, const SuiteText& text) {
   return baseline_folder(suite) / (text.name + ".safetensors");
 }
 
+/// A misspelt head would have no tolerance of its own. Throws UsageError.
+void require_known(const ToleranceRules& rules, const AttentionChanges& changes) {
+  if (changes.heads.empty()) return;  // nothing was compared
+  for (const auto& [id, rule] : rules.heads) {
+    const auto is_it = [id = id](const HeadChange& head) { return head.id == id; };
+    if (std::any_of(changes.heads.begin(), changes.heads.end(), is_it) ||
+        std::count(changes.gone.begin(), changes.gone.end(), id) > 0 ||
+        std::count(changes.added.begin(), changes.added.end(), id) > 0) {
+      continue;
+    }
+    throw UsageError("the suite's tolerance for " + to_string(id) +
+                     " is for a head that the model does not have");
+  }
+}
+
 /// Its first line: a library's message may go on with a trace of its calls.
 std::string message_of(const std::exception& error) {
   const std::string message = error.what();
@@ -68,20 +83,24 @@ TextResult Check::of(const SuiteText& text) {
   const fs::path baseline = baseline_of(suite_, text);
   try {
     std::vector<std::string> pngs;
-    result.now = take(text, &pngs);
-    result.n_tokens = std::int64_t(result.now->record.ids.size());
+    const Snapshot now = take(text, &pngs);
+    result.now = now;
+    result.n_tokens = std::int64_t(now.record.ids.size());
     if (!fs::exists(baseline)) {
       result.verdict = Verdict::missing;
       result.message = "no baseline: there is no " + baseline.string();
       return result;
     }
     const Snapshot before = read_snapshot(baseline);
-    result = judge(text.name, before, std::move(*result.now),
-                   [&](HeadId head, const Tolerance& otherwise) {
-                     return tolerance_of(head, {&text.tolerance, &suite_.tolerance}, otherwise);
-                   });
-    result.picture = draw_changed_heads(result, before, options_.n_heads, options_.dpi);
-    if (options_.pixels) compare_pictures(result, text, before, pngs);
+    if (before.tokens.empty()) throw ModelError(baseline.string() + " is no snapshot");
+    result = judge(text.name, before, now, [&](HeadId head, const Tolerance& otherwise) {
+      return tolerance_of(head, {&text.tolerance, &suite_.tolerance}, otherwise);
+    });
+    require_known(text.tolerance, result.changes);
+    require_known(suite_.tolerance, result.changes);
+    result.now = now;
+    add_picture(result, before, now, options_.n_heads, options_.dpi);
+    if (!pngs.empty()) compare_pictures(result, text, before, pngs);
   } catch (const std::exception& error) {
     result.verdict = Verdict::failed;
     result.message = message_of(error);
@@ -98,7 +117,7 @@ void Check::compare_pictures(TextResult& result, const SuiteText& text, const Sn
     const auto recorded = before.pictures.find(kind);
     if (recorded == before.pictures.end()) {
       unknown += (unknown.empty() ? "" : ", ") + kind;
-    } else if (recorded->second != result.now->pictures.at(kind)) {
+    } else if (options_.pixels && recorded->second != result.now->pictures.at(kind)) {
       different += (different.empty() ? "" : ", ") + kind;
       result.other_pictures.emplace_back(names[i], pngs[i]);
     }
@@ -119,7 +138,8 @@ std::vector<fs::path> obsolete_baselines(const Suite& suite) {
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(baseline_folder(suite), none)) {
     const fs::path& path = entry.path();
-    if (path.extension() == ".safetensors" && !names.contains(path.filename().string())) {
+    if (entry.is_regular_file() && path.extension() == ".safetensors" &&
+        !names.contains(path.filename().string())) {
       obsolete.push_back(path);
     }
   }
@@ -154,13 +174,17 @@ std::vector<fs::path> record_suite(const Suite& suite, const SnapshotOptions& gi
   options.with_figures = true;
   Check check(suite, options);
   std::vector<Snapshot> snapshots(missing.size());
+  std::vector<std::string> errors(missing.size());
   for_each_on_one_thread(missing.size(), [&](std::size_t i) {
     try {
       snapshots[i] = check.take(missing[i], nullptr);
-    } catch (const Error& error) {
-      throw TextError("cannot record " + missing[i].name + ": " + error.what());
+    } catch (const std::exception& error) {
+      errors[i] = "cannot record " + missing[i].name + ": " + message_of(error);
     }
   });
+  for (const std::string& error : errors) {
+    if (!error.empty()) throw TextError(error);
+  }
   std::vector<fs::path> files;
   for (std::size_t i = 0; i < missing.size(); ++i) {
     files.push_back(baseline_of(suite, missing[i]));

@@ -23,6 +23,8 @@ constexpr char kText[] = "attnviz:text", kTokens[] = "attnviz:tokens",
                kScoreNames[] = "attnviz:scores", kLabels[] = "attnviz:labels",
                kHeadNumbers[] = "attnviz:head_numbers", kPicture[] = "attnviz:picture:";
 
+constexpr std::int64_t kMostHeads = 1 << 20;  ///< in a layer
+
 std::optional<Score> score_named(const std::string& name) {
   for (const ScoreInfo& info : score_table()) {
     if (info.name == name) return info.score;
@@ -57,15 +59,27 @@ Json json_of(const SafetensorsFile& file, const char* key) {
   return found == file.metadata.end() ? Json() : Json::parse(found->second);
 }
 
+KeptHeads read_kept(const SafetensorsFile& file, const std::vector<at::Tensor>& layers) {
+  const Json numbers = json_of(file, kHeadNumbers);
+  const KeptHeads kept = numbers.is_null() ? KeptHeads() : numbers.get<KeptHeads>();
+  std::vector<std::int64_t> n_heads;
+  for (const at::Tensor& layer : layers) n_heads.push_back(layer.dim() == 3 ? layer.size(0) : 0);
+  const bool is_fit = fits(kept, n_heads);
+  for (const auto& layer : kept) {
+    if (is_fit && (layer.empty() || layer.back() <= kMostHeads)) continue;
+    throw ModelError("its head numbers are not those of its layers");
+  }
+  return kept;
+}
+
 AttentionPatterns read_patterns(const SafetensorsFile& file) {
   std::vector<at::Tensor> layers;
   while (const at::Tensor* layer = tensor_named(file, "layer_" + std::to_string(layers.size()))) {
     layers.push_back(*layer);
   }
   if (layers.empty()) throw ModelError("it holds no attention (layer_0, layer_1 ...)");
-  const Json numbers = json_of(file, kHeadNumbers);
-  return check_patterns(std::move(layers),
-                        numbers.is_null() ? KeptHeads() : numbers.get<KeptHeads>());
+  const KeptHeads kept = read_kept(file, layers);
+  return check_patterns(std::move(layers), kept);
 }
 
 TokenIds read_ids(const SafetensorsFile& file) {
@@ -85,8 +99,8 @@ std::vector<RecordedHead> read_heads(const SafetensorsFile& file,
   for (std::int64_t l = 0; l < patterns.n_layers(); ++l) n_heads.push_back(patterns.n_heads(l));
   std::vector<RecordedHead> heads;
   if (matrix == nullptr) throw ModelError("it holds no scores");
-  if (matrix->size(0) == 0) return heads;
-  const std::vector<HeadId> ids = all_heads(n_heads, patterns.kept);
+  const std::vector<HeadId> ids =
+      patterns.causal ? all_heads(n_heads, patterns.kept) : std::vector<HeadId>();
   if (matrix->scalar_type() != at::kDouble || matrix->dim() != 2 ||
       matrix->size(0) != std::int64_t(ids.size()) ||
       matrix->size(1) != std::int64_t(names.size())) {
@@ -99,6 +113,7 @@ std::vector<RecordedHead> read_heads(const SafetensorsFile& file,
     head.labels = labels.at(to_string(id)).get<std::vector<std::string>>();
     for (const std::string& name : names) {
       const double number = *value++;
+      if (std::isinf(number)) throw ModelError("its scores are not finite");
       const auto score = score_named(name);
       if (score && !std::isnan(number)) head.scores[static_cast<std::size_t>(*score)] = number;
     }
@@ -184,6 +199,8 @@ Snapshot read_snapshot(const fs::path& path) {
     throw ModelError("cannot read " + path.string() + ": its metadata is damaged");
   } catch (const Error& error) {
     throw ModelError("cannot read " + path.string() + ": " + error.what());
+  } catch (const c10::Error&) {
+    throw ModelError("cannot read " + path.string() + ": its tensors do not belong together");
   }
 }
 

@@ -46,6 +46,7 @@ Json json_of(const TextResult& text) {
                {"verdict", to_string(text.verdict)},
                {"message", text.message},
                {"tokens", text.n_tokens}};
+  if (text.now) json["rows"] = text.now->record.patterns.n_positions();
   if (text.changes.first_other_token) json["first_other_token"] = *text.changes.first_other_token;
   json["other_architecture"] = text.changes.is_other_architecture;
   json["began"] = where_it_began(text.changes);

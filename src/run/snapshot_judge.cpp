@@ -7,6 +7,7 @@
 
 #include "attention/wording.h"
 #include "attnviz/change_figure.h"
+#include "attnviz/error.h"
 #include "run/output.h"
 #include "run/snapshot_maker.h"
 
@@ -67,7 +68,8 @@ std::string changed_message(const TextResult& result) {
   }
   if (!result.most_changed.empty()) {
     add(std::to_string(result.most_changed.size()) + " of " +
-        counted(std::int64_t(changes.heads.size()), "head") + " moved, " + where_it_began(changes));
+        counted(std::int64_t(changes.heads.size()), "head") + " changed, " +
+        where_it_began(changes));
   }
   return text;
 }
@@ -76,6 +78,29 @@ std::string changed_message(const TextResult& result) {
 at::Tensor pattern_of(const AttentionPatterns& patterns, HeadId id) {
   const auto index = head_index(n_heads_of(patterns), patterns.kept, id);
   return patterns.layers[std::size_t(id.layer)][*index].contiguous();
+}
+
+std::string draw_changed_heads(const TextResult& result, const Snapshot& before,
+                               const Snapshot& now, std::size_t n_heads, int dpi) {
+  const std::int64_t n =
+      std::min(before.record.patterns.n_positions(), now.record.patterns.n_positions());
+  const AttentionPatterns was = condense(before.record.patterns, n),
+                          is = condense(now.record.patterns, n);
+  std::vector<ChangedPattern> heads;
+  for (const HeadChange& head : result.most_changed) {
+    if (heads.size() == n_heads) break;
+    heads.push_back({head.id, pattern_of(was, head.id), pattern_of(is, head.id), what_moved(head)});
+  }
+  std::vector<Label> labels;
+  for (const std::string& token : now.tokens) labels.push_back({{token, false}});
+  ChangeFigureOptions options;
+  options.causal = was.causal && is.causal;
+  options.n_tokens = n == result.n_tokens ? 0 : result.n_tokens;
+  options.dpi = dpi;
+  const Drawing drawing = layout_changes(heads, labels, now.text, options);
+  const std::vector<std::pair<std::string, std::string>> texts = {
+      {"Software", "attnviz " + version()}, {"attnviz:text", printable(now.text)}};
+  return encode_png(paint(drawing), dpi, texts);
 }
 
 }  // namespace
@@ -102,15 +127,15 @@ Tolerance tolerance_of(HeadId head, std::initializer_list<const ToleranceRules*>
   return tolerance;
 }
 
-TextResult judge(const std::string& name, const Snapshot& before, Snapshot now,
+TextResult judge(const std::string& name, const Snapshot& before, const Snapshot& now,
                  const std::function<Tolerance(HeadId, const Tolerance&)>& tolerance_of) {
   TextResult result;
   result.name = name;
   result.n_tokens = std::int64_t(now.record.ids.size());
   result.facts = changed_facts(before, now);
   const Tolerance otherwise = are_float64(before, now) ? float64_tolerance : float32_tolerance;
-  result.changes = compare_attention(before.record, now.record,
-                                     [&](HeadId id) { return tolerance_of(id, otherwise); });
+  result.changes = compare_attention(
+      before.record, now.record, [&](HeadId id) { return tolerance_of(id, otherwise); }, otherwise);
   result.most_changed = most_changed(result.changes);
   result.verdict = result.changes.is_changed() ? Verdict::changed : Verdict::same;
   if (result.changes.first_other_token) {
@@ -121,35 +146,17 @@ TextResult judge(const std::string& name, const Snapshot& before, Snapshot now,
     result.message =
         result.verdict == Verdict::same ? same_message(result) : changed_message(result);
   }
-  result.now = std::move(now);
   return result;
 }
 
-std::string draw_changed_heads(const TextResult& result, const Snapshot& before,
-                               std::size_t n_heads, int dpi) {
-  if (result.most_changed.empty() || !result.now) return {};
-  const std::int64_t n =
-      std::min(before.record.patterns.n_positions(), result.now->record.patterns.n_positions());
-  const AttentionPatterns was = condense(before.record.patterns, n),
-                          is = condense(result.now->record.patterns, n);
-  std::vector<ChangedPattern> heads;
-  for (const HeadChange& head : result.most_changed) {
-    if (heads.size() == n_heads) break;
-    heads.push_back({head.id, pattern_of(was, head.id), pattern_of(is, head.id), what_moved(head)});
+void add_picture(TextResult& result, const Snapshot& before, const Snapshot& now,
+                 std::size_t n_heads, int dpi) {
+  if (result.most_changed.empty()) return;
+  try {
+    result.picture = draw_changed_heads(result, before, now, n_heads, dpi);
+  } catch (const FigureError& error) {
+    result.message += std::string("; no picture: ") + error.what();
   }
-  std::vector<Label> labels;
-  if (n == result.n_tokens) {
-    for (const std::string& token : result.now->tokens) labels.push_back({{token, false}});
-  }
-  ChangeFigureOptions options;
-  options.causal = was.causal && is.causal;
-  options.n_tokens = n == result.n_tokens ? 0 : result.n_tokens;
-  options.dpi = dpi;
-  const Drawing drawing = layout_changes(heads, labels, result.now->text, options);
-  return encode_png(
-      paint(drawing), dpi,
-      std::vector<std::pair<std::string, std::string>>{
-          {"Software", "attnviz " + version()}, {"attnviz:text", printable(result.now->text)}});
 }
 
 }  // namespace attnviz

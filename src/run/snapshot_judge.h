@@ -13,14 +13,14 @@ namespace attnviz {
                                      const Tolerance& otherwise);
 
 /// Holds a text's snapshot against the one before: verdict, message and all that it rests on but
-/// the pictures. tolerance_of: given the default, the tolerance of a head.
+/// the pictures and `now`. tolerance_of: given the default, the tolerance of a head.
 [[nodiscard]] TextResult judge(
-    const std::string& name, const Snapshot& before, Snapshot now,
+    const std::string& name, const Snapshot& before, const Snapshot& now,
     const std::function<Tolerance(HeadId, const Tolerance&)>& tolerance_of);
 
-/// Of the heads that moved most, as NAME_diff.png shows them; empty where no patterns were compared
-/// or none changed. Throws FigureError.
-[[nodiscard]] std::string draw_changed_heads(const TextResult& result, const Snapshot& before,
-                                             std::size_t n_heads, int dpi);
+/// Draws the heads that changed most, if any, as NAME_diff.png shows them. Where that cannot be,
+/// the message says why, and the verdict stays.
+void add_picture(TextResult& result, const Snapshot& before, const Snapshot& now,
+                 std::size_t n_heads, int dpi);
 
 }  // namespace attnviz

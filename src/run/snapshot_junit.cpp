@@ -9,8 +9,8 @@ namespace {
 
 void add_case(pugi::xml_node suite, const SnapshotReport& report, const TextResult& text) {
   pugi::xml_node test = suite.append_child("testcase");
-  test.append_attribute("name") = text.name.c_str();
-  test.append_attribute("classname") = ("attnviz." + report.name).c_str();
+  test.append_attribute("name") = printable_in_xml(text.name).c_str();
+  test.append_attribute("classname") = printable_in_xml("attnviz." + report.name).c_str();
   if (text.verdict == Verdict::same) return;
   pugi::xml_node fault = test.append_child(text.verdict == Verdict::failed ? "error" : "failure");
   fault.append_attribute("type") = std::string(to_string(text.verdict)).c_str();

@@ -38,8 +38,9 @@ std::string cpu() {
   std::string name = "unknown processor", uses;
   std::ifstream in("/proc/cpuinfo");
   for (std::string line; std::getline(in, line);) {
-    if (!line.starts_with("model name")) continue;
-    name = line.substr(line.find(':') + 2);
+    const auto colon = line.find(": ");
+    if (!line.starts_with("model name") || colon == std::string::npos) continue;
+    name = printable(line.substr(colon + 2));
     break;
   }
   static const std::string kSign = "CPU capability usage: ";

@@ -93,10 +93,8 @@ SuiteText text_in(const Place& place, const fs::path& folder) {
     throw place.wrong(" has to have either \"text\" or \"file\"");
   }
   text.name = text.file.empty() ? prefix_from(text.text) : text.file.stem().string();
-  place.if_present("name", [&](const Place& at) {
-    text.name = at.string();
-    check_prefix(text.name);
-  });
+  place.if_present("name", [&](const Place& at) { text.name = at.string(); });
+  check_prefix(text.name);
   place.if_present("max_tokens", [&](const Place& at) { text.max_tokens = at.count(); });
   place.if_present("tolerance", [&](const Place& at) { text.tolerance = rules_in(at); });
   return text;
@@ -196,13 +194,18 @@ Suite read_suite(const fs::path& path) {
 }
 
 fs::path baseline_folder(const Suite& suite) {
-  return suite.path.parent_path() / (suite.path.stem().string() + ".snapshots");
+  const bool is_json = suite.path.extension() == ".json";
+  const fs::path name = is_json ? suite.path.stem() : suite.path.filename();
+  return suite.path.parent_path() / (name.string() + ".snapshots");
 }
 
 void write_starter_suite(const fs::path& path, const fs::path& model) {
   std::error_code error;
   if (fs::exists(path, error)) {
     throw UsageError(path.string() + " is there already; remove it to begin anew");
+  }
+  if (printable(model.string()) != model.string()) {
+    throw UsageError("the model's name is not UTF-8, which the suite has to be");
   }
   const std::string words = " apple river stone cloud paper window garden silver";
   std::string suite = kStarter;

@@ -235,14 +235,14 @@ TEST(ChangeWords, AFewHeadsOfALayerChangedByThemselves) {
   for (const at::Tensor& head : layer) all.push_back(nudged(head, 0.01));
   const auto before = record_of({layer, layer});
   EXPECT_EQ(where_it_began(compare_attention(before, record_of({layer, one}))),
-            "first in layer 1, in L1H2 alone: its own queries or keys changed");
+            "beginning in layer 1, in L1H2 alone: its own queries or keys changed");
   EXPECT_EQ(where_it_began(compare_attention(before, record_of({one, all}))),
-            "first in layer 0, in L0H2 alone: its own queries or keys changed");
+            "beginning in layer 0, in L0H2 alone: its own queries or keys changed");
   EXPECT_EQ(where_it_began(compare_attention(before, record_of({all, all}))),
-            "first in layer 0, in every head: what it reads (embeddings, positions, a norm) "
+            "beginning in layer 0, in every head: what it reads (embeddings, positions, a norm) "
             "changed");
   const std::string second = where_it_began(compare_attention(before, record_of({layer, all})));
-  EXPECT_NE(second.find("first in layer 1, in every head: what it reads (values, outputs or "
+  EXPECT_NE(second.find("beginning in layer 1, in every head: what it reads (values, outputs or "
                         "feed-forward of layer 0"),
             std::string::npos)
       << second;

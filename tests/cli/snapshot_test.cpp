@@ -66,6 +66,7 @@ TEST_F(SnapshotCli, StatusesAreSameChangedNotDoneAndMissing) {
   EXPECT_EQ(snapshot("check /no/such.json").status, 2);
   EXPECT_EQ(check("--wrong").status, 2);
   EXPECT_EQ(check("--junit /proc/no/such.xml").status, 2);
+  EXPECT_EQ(check("--out-dir /proc/no").status, 2);
   EXPECT_EQ(snapshot("").status, 2);
   std::ofstream(baseline("cat")) << "nonsense";
   EXPECT_EQ(check().status, 2);
@@ -79,7 +80,8 @@ TEST_F(SnapshotCli, AChangeIsToldInWordsAndShown) {
   const Outcome outcome = check("--model " + changed_model() + "--out-dir out --dpi 60");
   EXPECT_EQ(outcome.status, 1) << outcome.err;
   const std::vector<std::string> told = lines(outcome.out);
-  EXPECT_EQ(told[0].rfind("changed  tobe  25 of 48 heads moved, first in layer 2, in L2H1", 0), 0U)
+  EXPECT_EQ(
+      told[0].rfind("changed  tobe  25 of 48 heads changed, beginning in layer 2, in L2H1", 0), 0U)
       << outcome.out;
   EXPECT_NE(outcome.out.find("\n  L2H1: "), std::string::npos) << outcome.out;
   EXPECT_NE(outcome.out.find("\n  and 19 more\n"), std::string::npos);
@@ -267,11 +269,14 @@ TEST_F(SnapshotCli, CompareSaysWhatPruningChanged) {
   const Outcome outcome = run("compare " + demo + "pruned.pt --text \"The cat sat\" --out-dir out");
   EXPECT_EQ(outcome.status, 1) << outcome.err;
   EXPECT_NE(outcome.out.find("gone: 2 heads, L2H1, L5H0;"), std::string::npos) << outcome.out;
-  EXPECT_NE(outcome.out.find("23 of 46 heads moved, first in"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("23 of 46 heads"), std::string::npos) << outcome.out;
   expect_eighty_columns(outcome.out);
   EXPECT_EQ(run("compare " + demo + demo).status, 0);
   EXPECT_EQ(run("compare " + demo + "/no/such.pt").status, 2);
   EXPECT_EQ(run("compare " + demo + demo + "--text a --text A").status, 2);
+  EXPECT_EQ(run("compare " + demo + demo + "--pattern nan").status, 2);
+  EXPECT_EQ(run("compare " + demo + demo + "--score=-1").status, 2);
+  EXPECT_EQ(run("compare " + demo + demo + "--max-tokens 3").status, 2);
 }
 
 /// The suite of this project itself.

@@ -108,7 +108,7 @@ TEST_F(Snapshots, ValuesAloneAreCaughtInTheNextLayer) {
     weights_of(gpt, {2, 1})[2].mul_(1.01);
   }));
   EXPECT_EQ(report.verdict(), Verdict::changed);
-  EXPECT_NE(report.texts[0].message.find("first in layer 3, in every head"), std::string::npos)
+  EXPECT_NE(report.texts[0].message.find("beginning in layer 3, in every head"), std::string::npos)
       << report.texts[0].message;
 }
 
@@ -139,7 +139,7 @@ TEST_F(Snapshots, ALayerNormsEpsilonIsCaughtAndNamed) {
     const FactChange expected{"layer norm epsilon", "1e-05", epsilon == 1e-6 ? "1e-06" : "2e-05"};
     const std::vector<FactChange> facts = report.facts();
     EXPECT_NE(std::find(facts.begin(), facts.end(), expected), facts.end());
-    EXPECT_NE(report.texts[0].message.find("first in layer 0, in "), std::string::npos);
+    EXPECT_NE(report.texts[0].message.find("beginning in layer 0, in "), std::string::npos);
     EXPECT_NE(report.texts[0].message.find("what it reads"), std::string::npos);
   }
 }
@@ -303,6 +303,9 @@ TEST_F(Snapshots, PixelsAreComparedByteForByte) {
   snapshot.pictures.clear();
   write_snapshot(baseline, snapshot);
   EXPECT_EQ(check_suite(suite_, options).verdict(), Verdict::missing);
+  SnapshotOptions to_record;
+  to_record.with_figures = true;  // as --update asks for
+  EXPECT_EQ(check_suite(suite_, to_record).verdict(), Verdict::missing);
   suite_.figures.clear();
   EXPECT_THROW((void)check_suite(suite_, options), UsageError);
 }
@@ -369,6 +372,53 @@ TEST_F(Snapshots, OfAnotherVersionOfTheFormatSaySo) {
   EXPECT_EQ(check_suite(suite_).verdict(), Verdict::same);
 }
 
+TEST_F(Snapshots, AFailedComparisonLeavesWhatUpdateRecords) {
+  std::string words;
+  for (int i = 0; i < 40; ++i) words += " word";
+  suite_.texts = {{"long", words}};
+  record_suite(suite_);
+  const fs::path baseline = baseline_folder(suite_) / "long.safetensors";
+  const std::string bytes = read_file(baseline);
+  Snapshot other = read_snapshot(baseline);
+  for (at::Tensor& layer : other.record.patterns.layers) {
+    layer = layer.narrow(1, 0, 16).narrow(2, 0, 16).contiguous();
+  }
+  write_snapshot(baseline, other);
+  const SnapshotReport report = check_suite(suite_);
+  EXPECT_EQ(report.verdict(), Verdict::failed);
+  EXPECT_NE(report.texts[0].message.find("16 blocks"), std::string::npos);
+  update_baselines(suite_, report);
+  EXPECT_EQ(read_file(baseline), bytes);
+}
+
+TEST_F(Snapshots, APictureThatCannotBeDrawnHidesNoChange) {
+  record_suite(suite_);
+  SnapshotOptions options;
+  options.model = changed([](torch::jit::Module& gpt) { weights_of(gpt, {0, 0})[0].mul_(2); });
+  options.n_heads = 48;
+  options.dpi = 1200;
+  const SnapshotReport report = check_suite(suite_, options);
+  EXPECT_EQ(report.count(Verdict::changed), 2U);
+  EXPECT_NE(report.texts[0].message.find("; no picture: "), std::string::npos);
+}
+
+TEST_F(Snapshots, ATolerancesHeadHasToExist) {
+  record_suite(suite_);
+  suite_.tolerance.heads[{9, 0}] = {1., {}, {}};
+  const SnapshotReport report = check_suite(suite_);
+  EXPECT_EQ(report.verdict(), Verdict::failed);
+  EXPECT_NE(report.texts[0].message.find("L9H0"), std::string::npos);
+}
+
+TEST_F(Snapshots, WhereAChangeBeganDoesNotDependOnWhatIsTolerated) {
+  record_suite(suite_);
+  for (int head = 0; head < 5; ++head) suite_.tolerance.heads[{0, head}] = {1., 1., 1.};
+  const SnapshotReport report =
+      check(rebuilt([](GptConfig& config) { config.norm_epsilon = 1e-6; }));
+  EXPECT_NE(report.texts[0].message.find("beginning in layer 0, in every head"), std::string::npos)
+      << report.texts[0].message;
+}
+
 TEST_F(Snapshots, ThatAreDamagedSayWhatIsWrong) {
   record_suite(suite_);
   const fs::path baseline = baseline_folder(suite_) / "cat.safetensors";
@@ -397,6 +447,17 @@ TEST_F(Snapshots, ThatAreDamagedSayWhatIsWrong) {
   says("metadata is damaged", [](auto& file) { file.metadata["attnviz:labels"] = "{}"; });
   says("metadata is damaged", [](auto& file) { file.metadata.erase("attnviz:scores"); });
   says("do not sum to 1", [](auto& file) { file.tensors[0].values = file.tensors[0].values * 2; });
+  says("are not finite", [](auto& file) {
+    file.tensors.back().values = at::full_like(file.tensors.back().values, INFINITY);
+  });
+  says("one row a head", [](auto& file) {
+    file.tensors.back().values = at::zeros({0, 10}, at::kDouble);
+  });
+  says("head numbers are not those",
+       [](auto& file) { file.metadata["attnviz:head_numbers"] = "[[0,0],[0],[0],[0],[0],[0]]"; });
+  says("is no snapshot", [](auto& file) {
+    file.metadata = {{"attnviz:text", "The cat sat on the mat"}};
+  });
   says("more positions than it has tokens", [](auto& file) {
     file.tensors[6].values = file.tensors[6].values.narrow(0, 0, 2).contiguous();
   });

@@ -71,8 +71,17 @@ TEST_F(SuiteFile, RefusesWhatItDoesNotKnowByName) {
   expect_refused(R"({"texts": [{"name": "a"}]})", "either \"text\" or \"file\"");
   expect_refused(R"({"texts": [{"text": "a", "file": "b"}]})", "either \"text\" or \"file\"");
   expect_refused(R"({"texts": [{"text": "a", "name": "x/y"}]})", "x/y");
+  expect_refused(R"({"texts": [{"text": "a", "name": "x\u001by"}]})", "control character");
   expect_refused(R"({"texts": ["a b", "A  b"]})", "number 2 has the name of another, a_b");
   expect_refused(R"({"texts": ["a"], "model": 3})", "no text in quotes");
+}
+
+TEST_F(SuiteFile, OfAnotherExtensionHasBaselinesOfItsOwn) {
+  Suite suite;
+  suite.path = "a.json";
+  EXPECT_EQ(baseline_folder(suite), "a.snapshots");
+  suite.path = "a.jsonc";
+  EXPECT_EQ(baseline_folder(suite), "a.jsonc.snapshots");
 }
 
 TEST_F(SuiteFile, ABeginningIsWrittenOnceAndCanBeRead) {
