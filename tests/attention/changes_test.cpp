@@ -122,6 +122,9 @@ TEST(Changes, DivergenceIsThatOfTheClosedForm) {
   const auto changes = compare_attention(record_of({{a}}), record_of({{b}}));
   const double expected = 0.75 * std::log2(4. / 3) + 0.25 * 2 - 0.5;
   EXPECT_NEAR(changes.heads[0].bits, expected, 1e-12);
+  const at::Tensor c = at::tensor({.5, .5, .5, .5}, at::kDouble).view({2, 2});
+  const at::Tensor d = at::tensor({.6, .4, .5, .5}, at::kDouble).view({2, 2});
+  EXPECT_EQ(compare_attention(record_of({{c}}), record_of({{d}})).heads[0].bits, 0);
 }
 
 TEST(Changes, TheDivergenceOfASmallChangeIsNotLostInRounding) {
