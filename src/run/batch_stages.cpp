@@ -8,6 +8,7 @@
 #include "attnviz/survey.h"
 #include "run/batch_text.h"
 #include "run/one_text.h"
+#include "run/output.h"
 #include "run/probes.h"
 
 namespace attnviz {
@@ -25,8 +26,7 @@ void attempt(TextOnItsWay& one, const char* name, Stage stage) {
   } catch (const std::bad_alloc&) {
     one.entry.error = "out of memory; lower --jobs, or cut it with --max-tokens";
   } catch (const std::exception& error) {
-    one.entry.error = error.what();
-    one.entry.error.resize(std::min(one.entry.error.size(), one.entry.error.find('\n')));
+    one.entry.error = message_of(error);
   }
   if (one.entry.error.empty()) return;
   one.patterns = {};

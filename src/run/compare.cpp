@@ -92,8 +92,7 @@ SnapshotReport compare(const CompareOptions& options) {
   report.texts.resize(texts.size());
   for_each_on_one_thread(texts.size(), [&](std::size_t i) {
     const SuiteText& text = texts[i];
-    const std::string words =
-        text.file.empty() ? text.text : without_last_newline(read_file(text.file));
+    const std::string words = text_or_file(text.text, text.file);
     report.texts[i] = compared(text.name, before.of(words, text.max_tokens),
                                after.of(words, text.max_tokens), options);
   });

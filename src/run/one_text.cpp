@@ -6,6 +6,7 @@
 
 #include "attnviz/checkpoint.h"
 #include "attnviz/error.h"
+#include "attnviz/file.h"
 #include "run/output.h"
 #include "text/utf8.h"
 
@@ -51,6 +52,10 @@ std::string numbering(const Shown& shown) {
 
 std::string_view to_string(FigureKind kind) {
   return info_of(kind).name;
+}
+
+std::string text_or_file(const std::string& text, const std::filesystem::path& file) {
+  return file.empty() ? text : without_last_newline(read_file(file));
 }
 
 Shown tokenize(const std::string& text, const Tokenizer& tokenizer,

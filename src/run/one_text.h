@@ -13,6 +13,9 @@ namespace attnviz {
 
 // The stages of one text, for whoever runs one text or many: text → tokens → patterns → figures.
 
+/// The text that is given, or, where a file is named, that file's. Throws FileError.
+[[nodiscard]] std::string text_or_file(const std::string& text, const std::filesystem::path& file);
+
 /// Fills text, ids, tokens and n_tokens_cut. Throws TextError (empty, not UTF-8).
 [[nodiscard]] Shown tokenize(const std::string& text, const Tokenizer& tokenizer,
                              std::optional<std::int64_t> max_tokens);

@@ -35,6 +35,11 @@ std::string printable_in_xml(const std::string& bytes) {
   return text;
 }
 
+std::string message_of(const std::exception& error) {
+  const std::string message = error.what();
+  return message.substr(0, message.find('\n'));
+}
+
 void check_prefix(const std::string& prefix) {
   if (prefix.empty()) throw UsageError("the prefix of the files is empty");
   if (prefix.find('/') != std::string::npos) {

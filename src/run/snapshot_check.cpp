@@ -2,9 +2,9 @@
 #include <set>
 
 #include "attnviz/error.h"
-#include "attnviz/file.h"
 #include "attnviz/snapshot.h"
 #include "run/one_thread.h"
+#include "run/output.h"
 #include "run/snapshot_judge.h"
 #include "run/snapshot_maker.h"
 
@@ -26,10 +26,6 @@ SnapshotMaker maker_of(const Suite& suite, const SnapshotOptions& options) {
           suite.float64};
 }
 
-std::string text_of(const SuiteText& text) {
-  return text.file.empty() ? text.text : without_last_newline(read_file(text.file));
-}
-
 fs::path baseline_of(const Suite& suite, const SuiteText& text) {
   return baseline_folder(suite) / (text.name + ".safetensors");
 }
@@ -49,12 +45,6 @@ void require_known(const ToleranceRules& rules, const AttentionChanges& changes)
   }
 }
 
-/// Its first line: a library's message may go on with a trace of its calls.
-std::string message_of(const std::exception& error) {
-  const std::string message = error.what();
-  return message.substr(0, message.find('\n'));
-}
-
 class Check {
  public:
   Check(const Suite& suite, const SnapshotOptions& options)
@@ -63,7 +53,7 @@ class Check {
   [[nodiscard]] TextResult of(const SuiteText& text);
   [[nodiscard]] Snapshot take(const SuiteText& text, std::vector<std::string>* pngs) {
     return maker_.take(
-        text_of(text), text.max_tokens,
+        text_or_file(text.text, text.file), text.max_tokens,
         options_.pixels || options_.with_figures ? suite_.figures : std::vector<FigureKind>(),
         pngs);
   }

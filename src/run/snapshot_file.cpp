@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "attention/kept_heads.h"
 #include "attnviz/checkpoint.h"
 #include "attnviz/error.h"
 #include "attnviz/snapshot.h"
@@ -95,12 +96,10 @@ std::vector<RecordedHead> read_heads(const SafetensorsFile& file,
   const at::Tensor* matrix = tensor_named(file, "scores");
   const auto names = json_of(file, kScoreNames).get<std::vector<std::string>>();
   const Json labels = json_of(file, kLabels);
-  std::vector<std::int64_t> n_heads;
-  for (std::int64_t l = 0; l < patterns.n_layers(); ++l) n_heads.push_back(patterns.n_heads(l));
   std::vector<RecordedHead> heads;
   if (matrix == nullptr) throw ModelError("it holds no scores");
   const std::vector<HeadId> ids =
-      patterns.causal ? all_heads(n_heads, patterns.kept) : std::vector<HeadId>();
+      patterns.causal ? ids_of(kept_heads(patterns)) : std::vector<HeadId>();
   if (matrix->scalar_type() != at::kDouble || matrix->dim() != 2 ||
       matrix->size(0) != std::int64_t(ids.size()) ||
       matrix->size(1) != std::int64_t(names.size())) {

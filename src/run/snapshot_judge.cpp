@@ -3,7 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 
 #include "attention/wording.h"
 #include "attnviz/change_figure.h"
@@ -108,21 +108,17 @@ std::string draw_changed_heads(const TextResult& result, const Snapshot& before,
 Tolerance tolerance_of(HeadId head, std::initializer_list<const ToleranceRules*> rules,
                        const Tolerance& otherwise) {
   Tolerance tolerance = otherwise;
-  std::array<bool, 3> is_set{};
   const auto take = [&](const ToleranceRule& rule) {
-    const std::pair<const std::optional<double>&, double&> values[] = {
-        {rule.pattern, tolerance.pattern},
-        {rule.divergence, tolerance.divergence},
-        {rule.score, tolerance.score}};
-    for (std::size_t i = 0; i < 3; ++i) {
-      if (!values[i].first || is_set[i]) continue;
-      values[i].second = *values[i].first;
-      is_set[i] = true;
-    }
+    tolerance.pattern = rule.pattern.value_or(tolerance.pattern);
+    tolerance.divergence = rule.divergence.value_or(tolerance.divergence);
+    tolerance.score = rule.score.value_or(tolerance.score);
   };
-  for (const ToleranceRules* one : rules) {
-    if (const auto found = one->heads.find(head); found != one->heads.end()) take(found->second);
-    take(one->all);
+  // The last one taken holds, so the nearest comes last.
+  for (auto one = std::rbegin(rules); one != std::rend(rules); ++one) {
+    take((*one)->all);
+    if (const auto found = (*one)->heads.find(head); found != (*one)->heads.end()) {
+      take(found->second);
+    }
   }
   return tolerance;
 }

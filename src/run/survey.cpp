@@ -10,6 +10,7 @@
 #include "attnviz/file.h"
 #include "attnviz/run.h"
 #include "run/effects.h"
+#include "run/one_text.h"
 #include "run/one_thread.h"
 #include "run/probes.h"
 
@@ -68,8 +69,7 @@ class Surveyor {
 
   /// As many as the model is shown. Throws what makes a text unfit.
   TokenIds ids_of(const SurveyText& text, bool* was_cut = nullptr) const {
-    const std::string bytes =
-        text.file.empty() ? text.text : without_last_newline(read_file(text.file));
+    const std::string bytes = text_or_file(text.text, text.file);
     require_utf8(bytes);
     TokenIds ids = tokenizer_.encode(bytes);
     if (ids.empty()) throw TextError("it is empty");
