@@ -30,8 +30,10 @@ enum class ColourScale {
   log,        ///< 0.001 to 1 in equal ratios; below is the lower end's colour
 };
 
-/// `auto`, `panel`, `figure`, `unit` or `log`.
-[[nodiscard]] std::string_view to_string(ColourScale scale);
+[[nodiscard]] constexpr std::string_view to_string(ColourScale scale) {
+  constexpr std::string_view kNames[] = {"auto", "panel", "figure", "unit", "log"};
+  return kNames[static_cast<std::size_t>(scale)];
+}
 
 struct FigureOptions {
   int dpi = 150;

@@ -27,6 +27,10 @@ struct ModelOptions {
   /// Computes in float64: rounding errors, which differ from one machine and LibTorch to the next,
   /// fall from 1e-6 of a weight to 1e-15. Some modules cannot (capture then throws ModelError).
   bool float64 = false;
+  /// The weights stay in the file, and what is looked at is read when it is: a start in a quarter
+  /// of the time, for a text or two. The file must stay as it is meanwhile: capture throws
+  /// ModelError where it was written to, and a file that is cut short ends the program (SIGBUS).
+  bool mapped = false;
 };
 
 /// What a model is. Sizes are none where the model does not show them.

@@ -37,7 +37,10 @@ namespace attnviz {
 
 /// The pictures that a text has.
 enum class FigureKind { grid, average, last };
-[[nodiscard]] std::string_view to_string(FigureKind kind);  ///< "average"
+[[nodiscard]] constexpr std::string_view to_string(FigureKind kind) {
+  constexpr std::string_view kNames[] = {"grid", "average", "last"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
 
 struct ShowOptions {
   std::filesystem::path out_dir = ".";
@@ -79,10 +82,15 @@ class Visualizer {
   Shown show(const std::string& text, const std::string& prefix);
 
  private:
+  struct Loaded {
+    std::vector<std::pair<std::string, double>> timings;
+    Tokenizer tokenizer;
+    Model model;
+  };
+  static Loaded load(const ShowOptions& options);
+
   ShowOptions options_;
-  std::vector<std::pair<std::string, double>> load_timings_;  // filled while the next two load
-  Tokenizer tokenizer_;
-  Model model_;
+  Loaded loaded_;
 };
 
 /// All in one call: attnviz::visualize_attention("The cat sat on the mat", "cat");

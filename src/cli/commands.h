@@ -8,40 +8,36 @@
 #include <string>
 #include <vector>
 
-#include "attnviz/model.h"
-#include "attnviz/run.h"
-#include "attnviz/surgery.h"
+#include "command/command.h"
 
+// The command line alone: nothing here may need a function of LibTorch, which is not linked.
 namespace attnviz::cli {
 
-enum ExitStatus {
-  kDone = 0,
-  kFailed = 1,
-  kWrongUsage = 2,
-};
+/// Runs a command with the arguments that were parsed, and gives the exit status.
+using Run = std::function<int(const command::Commands&)>;
 
 /// One row a subcommand. `set_up` adds its options to the subcommand and returns what runs it once
 /// they are parsed.
 struct Command {
   const char* name;
   const char* summary;
-  std::function<std::function<int()>(CLI::App&)> set_up;
+  Run (*set_up)(CLI::App&);
   /// Its exit status where it could not be done. Of what compares, 1 says that something changed.
-  ExitStatus failed = kFailed;
+  command::ExitStatus failed = command::kFailed;
 };
 
-std::function<int()> set_up_show(CLI::App& app);
-std::function<int()> set_up_batch(CLI::App& app);
-std::function<int()> set_up_merge(CLI::App& app);
-std::function<int()> set_up_heads(CLI::App& app);
-std::function<int()> set_up_info(CLI::App& app);
-std::function<int()> set_up_import(CLI::App& app);
-std::function<int()> set_up_train(CLI::App& app);
-std::function<int()> set_up_prune(CLI::App& app);
-std::function<int()> set_up_reset(CLI::App& app);
-std::function<int()> set_up_finetune(CLI::App& app);
-std::function<int()> set_up_snapshot(CLI::App& app);
-std::function<int()> set_up_compare(CLI::App& app);
+Run set_up_show(CLI::App& app);
+Run set_up_batch(CLI::App& app);
+Run set_up_merge(CLI::App& app);
+Run set_up_heads(CLI::App& app);
+Run set_up_info(CLI::App& app);
+Run set_up_import(CLI::App& app);
+Run set_up_train(CLI::App& app);
+Run set_up_prune(CLI::App& app);
+Run set_up_reset(CLI::App& app);
+Run set_up_finetune(CLI::App& app);
+Run set_up_snapshot(CLI::App& app);
+Run set_up_compare(CLI::App& app);
 
 /// The first is what runs when no subcommand is named.
 inline const std::vector<Command>& commands() {
@@ -56,8 +52,9 @@ inline const std::vector<Command>& commands() {
       {"prune", "take out the heads that the loss can spare", set_up_prune},
       {"reset", "give heads new weights, to be trained anew", set_up_reset},
       {"finetune", "train on, and report the heads after each epoch", set_up_finetune},
-      {"snapshot", "a regression test of attention, for CI", set_up_snapshot, kWrongUsage},
-      {"compare", "say what changed between two models or snapshots", set_up_compare, kWrongUsage},
+      {"snapshot", "a regression test of attention, for CI", set_up_snapshot, command::kWrongUsage},
+      {"compare", "say what changed between two models or snapshots", set_up_compare,
+       command::kWrongUsage},
   };
   return table;
 }
@@ -82,9 +79,6 @@ CLI::Option* add_heads(CLI::App& app, std::vector<HeadId>& heads, const std::str
 /// --shared-layers and --untie-layers.
 void add_shared_layers(CLI::App& app, SharedLayers& shared_layers);
 
-/// `1 head`, `3 heads`.
-std::string counted(std::int64_t n, const std::string& noun);
-
 /// --figures, --scale, --dpi, --layer and --head.
 void add_figure_options(CLI::App& app, std::vector<FigureKind>& figures, FigureOptions& options);
 
@@ -94,8 +88,8 @@ void add_model_options(CLI::App& app, ShowOptions& options);
 /// --vocab, --capture and --device.
 void add_capture_options(CLI::App& app, ModelOptions& options, std::filesystem::path& vocabulary);
 
-/// All of it: what a TEXT of `-` stands for.
-std::string read_standard_input();
+/// --json, --junit, --html, --out-dir, --heads and --dpi of a report of changes.
+void add_report_options(CLI::App& app, command::ReportArguments& arguments);
 
 template <typename Value>
 std::vector<std::string> names_of(const std::map<std::string, Value>& values) {

@@ -1,10 +1,7 @@
 #include <cmath>
-#include <iostream>
 
 #include "attnviz/error.h"
-#include "attnviz/snapshot.h"
 #include "commands.h"
-#include "snapshot_report.h"
 
 namespace attnviz::cli {
 namespace {
@@ -16,43 +13,6 @@ constexpr char kExamples[] = R"(Examples:
   attnviz compare attention.snapshots/cat.safetensors gpt.pt
 
 Exit status: 0 the same, 1 changed, 2 wrong usage or it could not be done.)";
-
-struct CompareArguments {
-  CompareOptions options;
-  std::vector<std::string> texts;
-  std::vector<std::filesystem::path> files;
-  std::optional<std::int64_t> max_tokens;
-  ReportArguments report;
-};
-
-std::vector<SuiteText> texts_of(const CompareArguments& arguments) {
-  std::vector<SuiteText> texts;
-  for (const std::string& text : arguments.texts) texts.push_back({prefix_from(text), text});
-  for (const auto& file : arguments.files) texts.push_back({file.stem().string(), "", file});
-  if (texts.empty() && arguments.max_tokens) {
-    throw UsageError("--max-tokens needs a --text or a --file that it could cut");
-  }
-  for (SuiteText& text : texts) text.max_tokens = arguments.max_tokens;
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      if (texts[i].name == texts[j].name) {
-        throw UsageError("two texts have the name " + texts[i].name + "; their pictures would too");
-      }
-    }
-  }
-  return texts;
-}
-
-int run_compare(CompareArguments& arguments) {
-  check_report_files(arguments.report);
-  CompareOptions& options = arguments.options;
-  options.texts = texts_of(arguments);
-  options.n_heads = arguments.report.n_heads;
-  options.dpi = arguments.report.dpi;
-  SnapshotReport report = compare(options);
-  give_report(report, arguments.report);
-  return report.verdict() == Verdict::same ? int(kDone) : int(kChanged);
-}
 
 void add_tolerance(CLI::App& app, const char* name, std::optional<double>& value,
                    const char* help) {
@@ -71,8 +31,8 @@ void add_tolerance(CLI::App& app, const char* name, std::optional<double>& value
 
 }  // namespace
 
-std::function<int()> set_up_compare(CLI::App& app) {
-  auto arguments = std::make_shared<CompareArguments>();
+Run set_up_compare(CLI::App& app) {
+  auto arguments = std::make_shared<command::CompareArguments>();
   CompareOptions& options = arguments->options;
   const auto add_side = [&app](const char* name, std::filesystem::path& path, const char* help) {
     app.add_option(name, path, help)->required()->check(not_empty())->option_text(" ");
@@ -97,7 +57,7 @@ std::function<int()> set_up_compare(CLI::App& app) {
   add_capture_options(app, options.capture, options.vocabulary);
   add_verbosity(app);
   app.footer(kExamples);
-  return [arguments] { return run_compare(*arguments); };
+  return [arguments](const command::Commands& run) { return run.compare(*arguments); };
 }
 
 }  // namespace attnviz::cli

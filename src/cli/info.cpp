@@ -1,98 +1,15 @@
-#include <cstdio>
-#include <iostream>
-
-#include "attnviz/run.h"
 #include "commands.h"
 
 namespace attnviz::cli {
-namespace {
-
-struct InfoArguments {
-  std::filesystem::path model;
-  bool json = false;
-};
-
-void line(const char* name, const std::string& value) {
-  std::printf("%-12s %s\n", name, value.c_str());
-}
-
-void line(const char* name, const std::optional<std::int64_t>& value) {
-  line(name, value ? std::to_string(*value) : "not shown by the model");
-}
-
-/// `8 each`, or every layer's where they differ.
-std::string heads(const std::vector<std::int64_t>& n_heads) {
-  bool are_equal = true;
-  std::string all;
-  for (const std::int64_t n : n_heads) {
-    are_equal = are_equal && n == n_heads[0];
-    all += (all.empty() ? "" : " ") + std::to_string(n);
-  }
-  return are_equal ? std::to_string(n_heads[0]) + " each" : all;
-}
-
-std::string weights(const ModelInfo& info) {
-  if (!info.n_weight_sets) return "not shown by the model";
-  const auto layers = std::int64_t(info.n_heads.size());
-  if (*info.n_weight_sets == layers) return "each layer has its own";
-  return std::to_string(*info.n_weight_sets) + " set" + (*info.n_weight_sets == 1 ? "" : "s") +
-         " for " + std::to_string(layers) + " layers: a changed head changes in all that share it";
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
-
-void print(const ModelInfo& info, const std::filesystem::path& path) {
-  line("file", path.string());
-  line("bytes", std::to_string(info.file_size));
-  line("made by", std::string(info.record ? "attnviz" : "another program (TorchScript)"));
-  line("layers", std::int64_t(info.n_heads.size()));
-  line("heads", heads(info.n_heads));
-  line("d_model", info.d_model);
-  line("parameters", info.n_parameters);
-  line("positions", info.n_positions);
-  line("vocabulary", info.vocabulary_size);
-  line("weights", weights(info));
-  line("dtype", joined(info.weight_types));
-  line("attention", "captured by " + to_string(info.capture));
-  if (!info.record) return;
-  const auto surgery = [](const char* name, const std::vector<HeadId>& changed) {
-    if (!changed.empty()) line(name, to_string(changed));
-  };
-  surgery("pruned", info.record->pruned);
-  surgery("masked", info.record->masked);
-  surgery("reset", info.record->reset);
-  std::printf("provenance\n");
-  for (const auto& [name, value] : info.record->provenance) {
-    std::printf("  %s: %s\n", name.c_str(), value.c_str());
-  }
-}
-
-int run(const InfoArguments& arguments) {
-  const auto path = arguments.model.empty() ? built_in_model() : arguments.model;
-  const ModelInfo info = Model(path).info();
-  if (arguments.json) {
-    std::cout << to_json(info, path) << '\n';
-  } else {
-    print(info, path);
-  }
-  return kDone;
-}
-
-}  // namespace
-
-std::function<int()> set_up_info(CLI::App& app) {
-  auto arguments = std::make_shared<InfoArguments>();
+Run set_up_info(CLI::App& app) {
+  auto arguments = std::make_shared<command::InfoArguments>();
   add_model(app, arguments->model);
   app.add_flag("--json", arguments->json, "print one JSON object instead");
   add_verbosity(app);
   app.footer(R"(Examples:
   attnviz info
   attnviz info gpt.pt --json | jq .heads)");
-  return [arguments] { return run(*arguments); };
+  return [arguments](const command::Commands& run) { return run.info(*arguments); };
 }
 
 }  // namespace attnviz::cli

@@ -2,6 +2,8 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <iostream>
 #include <string>
 #include <string_view>
@@ -10,6 +12,7 @@
 #include "attnviz/run.h"
 #include "commands.h"
 #include "help.h"
+#include "load_commands.h"
 
 namespace attnviz::cli {
 namespace {
@@ -51,13 +54,24 @@ std::vector<std::string> with_default_command(int argc, char** argv) {
   return arguments;
 }
 
+/// Ends the program without taking LibTorch apart, which costs a tenth of a short run. Memory is
+/// looked through at an ordinary end, so where that is checked there is one.
+[[noreturn]] void leave(int status) {
+  std::fflush(nullptr);
+#ifdef ATTNVIZ_SANITIZED
+  std::exit(status);
+#else
+  std::_Exit(status);
+#endif
+}
+
 /// failed: set to the exit status of whatever the chosen subcommand throws.
-int parse_and_run(int argc, char** argv, ExitStatus& failed) {
+int parse_and_run(int argc, char** argv, command::ExitStatus& failed) {
   CLI::App app{"See what a GPT's attention heads do.", "attnviz"};
   app.formatter(std::make_shared<HelpFormatter>());
   app.set_version_flag("--version", version_text(), "the versions of attnviz and its libraries");
   app.require_subcommand(1);
-  std::function<int()> run;
+  Run run;
   for (const Command& command : commands()) {
     CLI::App* subcommand = app.add_subcommand(command.name, command.summary);
     auto run_command = command.set_up(*subcommand);
@@ -74,34 +88,37 @@ int parse_and_run(int argc, char** argv, ExitStatus& failed) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     spdlog::error("{} (see attnviz --help)", error.what());
-    return kWrongUsage;
+    return command::kWrongUsage;
   }
-  const int status = run();
+  const int status = run(load_commands());
   std::cout.flush();
   if (!std::cout) throw FileError("cannot write to standard output");
   return status;
+}
+
+int status_of(int argc, char** argv) {
+  command::ExitStatus failed = command::kFailed;
+  try {
+    return parse_and_run(argc, argv, failed);
+  } catch (const UsageError& error) {
+    spdlog::error("{}", error.what());
+    return command::kWrongUsage;
+  } catch (const std::bad_alloc&) {
+    spdlog::error("out of memory; try a shorter text (--max-tokens)");
+  } catch (const std::exception& error) {
+    // Ours are one line; a library's may go on with a trace of its calls.
+    const std::string_view message = error.what();
+    spdlog::error("{}", message.substr(0, message.find('\n')));
+  }
+  return failed;
 }
 
 }  // namespace
 }  // namespace attnviz::cli
 
 int main(int argc, char** argv) {
-  using namespace attnviz::cli;
+  using namespace attnviz;
   spdlog::set_default_logger(spdlog::stderr_logger_st("attnviz"));
   spdlog::set_pattern("%n: %v");
-  ExitStatus failed = kFailed;
-  try {
-    return parse_and_run(argc, argv, failed);
-  } catch (const attnviz::UsageError& error) {
-    spdlog::error("{}", error.what());
-    return kWrongUsage;
-  } catch (const std::bad_alloc&) {
-    spdlog::error("out of memory; try a shorter text (--max-tokens)");
-    return failed;
-  } catch (const std::exception& error) {
-    // Ours are one line; a library's may go on with a trace of its calls.
-    const std::string_view message = error.what();
-    spdlog::error("{}", message.substr(0, message.find('\n')));
-    return failed;
-  }
+  cli::leave(cli::status_of(argc, argv));
 }

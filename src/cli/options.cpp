@@ -1,8 +1,5 @@
 #include <spdlog/spdlog.h>
 
-#include <iostream>
-#include <iterator>
-
 #include "commands.h"
 
 namespace attnviz::cli {
@@ -70,10 +67,6 @@ void add_shared_layers(CLI::App& app, SharedLayers& shared_layers) {
   untie->excludes(together)->option_text(" ");
 }
 
-std::string counted(std::int64_t n, const std::string& noun) {
-  return std::to_string(n) + " " + noun + (n == 1 ? "" : "s");
-}
-
 void add_capture_options(CLI::App& app, ModelOptions& options, std::filesystem::path& vocabulary) {
   static const std::map<std::string, CaptureMode> kModes = {{"auto", CaptureMode::automatic},
                                                             {"graph", CaptureMode::graph},
@@ -92,10 +85,6 @@ void add_capture_options(CLI::App& app, ModelOptions& options, std::filesystem::
   app.add_option("--device", options.device, "where the model runs, such as cuda")
       ->option_text("D [" + options.device + "]")
       ->group("Model");
-}
-
-std::string read_standard_input() {
-  return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
 }
 
 void add_verbosity(CLI::App& app) {

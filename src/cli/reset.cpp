@@ -1,8 +1,4 @@
-#include <iostream>
-
-#include "attnviz/pruning.h"
 #include "commands.h"
-#include "terminal.h"
 
 namespace attnviz::cli {
 namespace {
@@ -10,20 +6,9 @@ namespace {
 const std::map<std::string, HeadInit> kInits = {{"xavier", HeadInit::xavier},
                                                 {"normal", HeadInit::normal}};
 
-int run(const ResetOptions& options) {
-  const std::vector<HeadId> heads = run_reset(options);
-  std::cout << wrapped("reset: " + to_string(heads) +
-                           "; until they are trained the model is that without them "
-                           "(attnviz finetune --freeze-others trains them alone)",
-                       output_width(), 2)
-            << '\n'
-            << options.out.string() << '\n';
-  return kDone;
-}
-
 }  // namespace
 
-std::function<int()> set_up_reset(CLI::App& app) {
+Run set_up_reset(CLI::App& app) {
   auto options = std::make_shared<ResetOptions>();
   add_model(app, options->model);
   add_heads(app, options->heads, "the heads to reset")->required();
@@ -41,7 +26,7 @@ std::function<int()> set_up_reset(CLI::App& app) {
   attnviz finetune reset.pt --text book.txt --freeze-others -o trained.pt
 The heads' columns of the output projection become zero, so that the model
 computes what it does without them; from there they can learn something new.)");
-  return [options] { return run(*options); };
+  return [options](const command::Commands& run) { return run.reset(*options); };
 }
 
 }  // namespace attnviz::cli

@@ -1,52 +1,7 @@
-#include <spdlog/spdlog.h>
-#include <cstdio>
-#include <iostream>
-
-#include "attnviz/run.h"
 #include "commands.h"
-#include "interrupts.h"
-#include "training_line.h"
 
 namespace attnviz::cli {
-namespace {
-
-std::string in_words(const std::optional<BestHead>& best) {
-  if (!best) return "not measured";
-  char text[32];
-  std::snprintf(text, sizeof text, "%s %.2f", to_string(best->head).c_str(), best->score);
-  return text;
-}
-
-void report(const TrainMeasure& measure) {
-  spdlog::info(
-      "step {}: held-out loss {:.3f}, previous-token {}, current-token {}, first-token {}, "
-      "induction {}",
-      measure.step, measure.held_out_loss, in_words(measure.previous_token),
-      in_words(measure.current_token), in_words(measure.first_token), in_words(measure.induction));
-}
-
-int run_train(const TrainRunOptions& options) {
-  catch_interrupts();
-  TrainingLine line;
-  run_training(
-      options,
-      [&](const TrainProgress& now) {
-        line.show(
-            {now.step, now.steps, now.tokens, now.loss, now.repeats_only ? "repeats" : "text"});
-        return !was_interrupted();
-      },
-      [&](const TrainMeasure& measure) {
-        line.end();
-        report(measure);
-      });
-  if (was_interrupted()) spdlog::warn("interrupted; what was learned so far is saved");
-  std::cout << options.out.string() << '\n';
-  return was_interrupted() ? kFailed : kDone;
-}
-
-}  // namespace
-
-std::function<int()> set_up_train(CLI::App& app) {
+Run set_up_train(CLI::App& app) {
   auto options = std::make_shared<TrainRunOptions>();
   const auto number = [&](const char* name, std::int64_t& value, const char* help) {
     return add_number(app, name, value, help);
@@ -82,7 +37,7 @@ std::function<int()> set_up_train(CLI::App& app) {
   attnviz train --text book.txt --out tiny.pt --layers 2 --heads 4 --steps 3000
 Training begins with random blocks that are repeated: that makes induction heads
 form early. Ctrl-C saves what was learned so far.)");
-  return [options] { return run_train(*options); };
+  return [options](const command::Commands& run) { return run.train(*options); };
 }
 
 }  // namespace attnviz::cli

@@ -7,11 +7,6 @@
 
 namespace attnviz {
 
-std::string_view to_string(ColourScale scale) {
-  constexpr std::string_view kNames[] = {"auto", "panel", "figure", "unit", "log"};
-  return kNames[static_cast<std::size_t>(scale)];
-}
-
 double largest_weight(const at::Tensor& values, bool causal) {
   const auto rows = values.size(0), columns = values.size(1);
   const float* cell = values.data_ptr<float>();

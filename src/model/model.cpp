@@ -2,7 +2,6 @@
 
 #include <torch/csrc/jit/runtime/interpreter.h>
 #include <torch/script.h>
-#include <torch/version.h>
 
 #include <algorithm>
 #include <mutex>
@@ -45,6 +44,7 @@ std::vector<at::Tensor> without_batch(std::vector<at::Tensor> layers) {
 struct Model::State {
   std::filesystem::path path;
   ModelOptions options;
+  std::optional<MappedArchive> mapped;  ///< what the weights stay in, where they do
   torch::jit::Module module;
   std::set<at::ScalarType> weight_types;
   CaptureMode mode = CaptureMode::automatic;
@@ -150,7 +150,9 @@ std::vector<at::Tensor> Model::State::capture_either(const at::Tensor& ids) {
 
 Model::Model(std::filesystem::path path, const ModelOptions& options)
     : state_(std::make_unique<State>()) {
-  state_->module = load_torchscript(path, options.device, &state_->weight_types);
+  if (options.mapped) state_->mapped.emplace(path);
+  state_->module = load_torchscript(path, options.device, &state_->weight_types,
+                                    state_->mapped ? &*state_->mapped : nullptr);
   if (options.float64) widen_to_float64(state_->module);
   state_->record = read_gpt_record(path);
   state_->path = std::move(path);
@@ -170,6 +172,7 @@ std::vector<at::Tensor> Model::capture(const TokenIds& ids) {
     std::unique_lock lock(state.finding);
     if (state.is_found) lock.unlock();
     std::vector<at::Tensor> layers = state.capture_either(input);
+    if (state.mapped) state.mapped->require_unchanged();
     if (lock) state.is_found = !layers.empty() && ids.size() > 1;
     if (!layers.empty()) return without_batch(std::move(layers));
   } catch (const Error&) {
@@ -267,10 +270,6 @@ std::string to_string(CaptureMode mode) {
       break;
   }
   return "automatic";
-}
-
-std::string libtorch_version() {
-  return TORCH_VERSION;
 }
 
 }  // namespace attnviz

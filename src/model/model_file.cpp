@@ -112,12 +112,13 @@ void require_torchscript(const fs::path& path) {
 }
 
 torch::jit::Module load_torchscript(const fs::path& path, const std::string& device_name,
-                                    std::set<at::ScalarType>* in_file) {
+                                    std::set<at::ScalarType>* in_file, MappedArchive* mapped) {
   require_torchscript(path);
   try {
     torch::NoGradGuard no_grad;
     const at::Device device(device_name);
-    torch::jit::Module module = torch::jit::load(path.string(), device);
+    torch::jit::Module module =
+        mapped ? mapped->load(device) : torch::jit::load(path.string(), device);
     module.eval();
     for (at::Tensor tensor : floating_tensors(module)) {
       if (in_file) in_file->insert(tensor.scalar_type());

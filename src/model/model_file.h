@@ -6,6 +6,8 @@
 #include <set>
 #include <string>
 
+#include "model/mapped_archive.h"
+
 namespace attnviz {
 
 /// False also for what is no archive at all, and for what cannot be read.
@@ -19,8 +21,10 @@ void require_torchscript(const std::filesystem::path& path);
 /// float32: LibTorch 1.13 cannot compute with them there.
 /// Throws what require_torchscript throws, and ModelError where LibTorch cannot load it.
 /// in_file: told the floating types of its parameters and buffers before that.
+/// mapped: the file that the weights stay in, where they shall; it must live as long as they.
 torch::jit::Module load_torchscript(const std::filesystem::path& path, const std::string& device,
-                                    std::set<at::ScalarType>* in_file = nullptr);
+                                    std::set<at::ScalarType>* in_file = nullptr,
+                                    MappedArchive* mapped = nullptr);
 
 /// Makes all floating parameters and buffers float64.
 void widen_to_float64(const torch::jit::Module& module);

@@ -19,11 +19,11 @@ using Layout = Drawing (*)(const AttentionPatterns&, std::span<const Label>, con
 /// In the order of FigureKind.
 struct FigureInfo {
   Layout layout;
-  const char *name, *in_file_name;
+  const char* in_file_name;
 };
-constexpr FigureInfo kFigures[] = {{layout_grid, "grid", "all_layers_heads"},
-                                   {layout_layer_averages, "average", "avg_per_layer"},
-                                   {layout_last_layer, "last", "last_layer_detailed"}};
+constexpr FigureInfo kFigures[] = {{layout_grid, "all_layers_heads"},
+                                   {layout_layer_averages, "avg_per_layer"},
+                                   {layout_last_layer, "last_layer_detailed"}};
 
 const FigureInfo& info_of(FigureKind kind) {
   return kFigures[static_cast<std::size_t>(kind)];
@@ -49,10 +49,6 @@ std::string numbering(const Shown& shown) {
 }
 
 }  // namespace
-
-std::string_view to_string(FigureKind kind) {
-  return info_of(kind).name;
-}
 
 std::string text_or_file(const std::string& text, const std::filesystem::path& file) {
   return file.empty() ? text : without_last_newline(read_file(file));

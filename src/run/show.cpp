@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <future>
 #include <nlohmann/json.hpp>
 
 #include "attnviz/file.h"
@@ -19,34 +20,42 @@ void remove(const std::vector<fs::path>& files) {
 
 }  // namespace
 
+Visualizer::Loaded Visualizer::load(const ShowOptions& options) {
+  Timings timings, beside;
+  auto tokenizer = std::async(std::launch::async, [&] {
+    return timed(beside, "load_vocabulary", [&] {
+      return Tokenizer(options.vocabulary.empty() ? built_in_vocabulary() : options.vocabulary);
+    });
+  });
+  Model model = timed(timings, "load_model", [&] {
+    return Model(options.model.empty() ? built_in_model() : options.model, options.capture);
+  });
+  Tokenizer loaded = tokenizer.get();
+  timings.insert(timings.begin(), beside.begin(), beside.end());
+  return {std::move(timings), std::move(loaded), std::move(model)};
+}
+
 Visualizer::Visualizer(ShowOptions options)
-    : options_(std::move(options)),
-      tokenizer_(timed(load_timings_, "load_vocabulary",
-                       [&] {
-                         return Tokenizer(options_.vocabulary.empty() ? built_in_vocabulary()
-                                                                      : options_.vocabulary);
-                       })),
-      model_(timed(load_timings_, "load_model", [&] {
-        return Model(options_.model.empty() ? built_in_model() : options_.model, options_.capture);
-      })) {}
+    : options_(std::move(options)), loaded_(load(options_)) {}
 
 Shown Visualizer::show(const std::string& text, const std::string& prefix) {
   check_prefix(prefix);
-  Timings timings = load_timings_;
+  auto& [load_timings, tokenizer, model] = loaded_;
+  Timings timings = load_timings;
   Shown shown =
-      timed(timings, "tokenize", [&] { return tokenize(text, tokenizer_, options_.max_tokens); });
-  const std::vector<Label> labels = token_labels(tokenizer_, shown.ids);
+      timed(timings, "tokenize", [&] { return tokenize(text, tokenizer, options_.max_tokens); });
+  const std::vector<Label> labels = token_labels(tokenizer, shown.ids);
   for (const Label& label : labels) shown.tokens.push_back(plain(label));
   const AttentionPatterns patterns =
-      timed(timings, "attention", [&] { return attend(shown, model_); });
+      timed(timings, "attention", [&] { return attend(shown, model); });
   const std::vector<std::string> pngs = timed(timings, "figures", [&] {
-    return draw_figures(shown, patterns, labels, options_.figures, options_.figure, model_.path());
+    return draw_figures(shown, patterns, labels, options_.figures, options_.figure, model.path());
   });
   shown.timings_ms = std::move(timings);
   const std::vector<std::string> names = figure_names(prefix, options_.figures, options_.figure);
   try {
     if (!options_.save_attention.empty()) {
-      save_attention(options_.save_attention, shown, patterns, model_.path());
+      save_attention(options_.save_attention, shown, patterns, model.path());
       shown.files.push_back(options_.save_attention);
     }
     for (std::size_t i = 0; i < names.size(); ++i) {

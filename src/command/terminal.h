@@ -2,10 +2,11 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
-namespace attnviz::cli {
+namespace attnviz::command {
 
 /// Columns of the terminal that standard output is; 80 where it is none.
 std::size_t output_width();
@@ -19,6 +20,12 @@ std::string wrapped(std::string_view text, std::size_t width, std::size_t indent
 
 /// `12 s`, `3 min`, `1 h 20 min`.
 std::string duration(double seconds);
+
+/// `1 head`, `3 heads`.
+std::string counted(std::int64_t n, const std::string& noun);
+
+/// All of standard input: what a TEXT of `-` stands for.
+std::string read_standard_input();
 
 /// `[====    ]`; share: 0 to 1.
 std::string bar(double share);
@@ -48,4 +55,4 @@ class StatusLine {
   Clock::time_point last_shown_;
 };
 
-}  // namespace attnviz::cli
+}  // namespace attnviz::command

@@ -5,7 +5,7 @@
 #include "attnviz/survey.h"
 #include "head_table.h"
 
-namespace attnviz::cli {
+namespace attnviz::command {
 
 /// For a person, on standard output: what was looked at, the table, with `explain` a sentence for
 /// each label and flag in it, findings, and answers to what people ask.
@@ -15,4 +15,4 @@ void print_report(const Survey& survey, const TableOptions& options, bool explai
 /// that name, where the two cannot be compared.
 void print_changes(const Survey& survey, const std::string& older, const std::string& name);
 
-}  // namespace attnviz::cli
+}  // namespace attnviz::command

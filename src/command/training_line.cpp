@@ -2,7 +2,7 @@
 
 #include <cstdio>
 
-namespace attnviz::cli {
+namespace attnviz::command {
 void TrainingLine::show(const Now& now) {
   if (doing_ != now.doing) {
     doing_ = now.doing;
@@ -24,4 +24,4 @@ void TrainingLine::show(const Now& now) {
   line_.show(line);
 }
 
-}  // namespace attnviz::cli
+}  // namespace attnviz::command

@@ -8,9 +8,11 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <iostream>
+#include <iterator>
 #include <sstream>
 
-namespace attnviz::cli {
+namespace attnviz::command {
 
 std::size_t output_width() {
   constexpr std::size_t kUsual = 80;
@@ -47,6 +49,14 @@ std::string duration(double seconds) {
   return std::to_string(minutes / 60) + " h " + std::to_string(minutes % 60) + " min";
 }
 
+std::string counted(std::int64_t n, const std::string& noun) {
+  return std::to_string(n) + " " + noun + (n == 1 ? "" : "s");
+}
+
+std::string read_standard_input() {
+  return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+}
+
 std::string bar(double share) {
   constexpr double kWidth = 8;
   const auto done = static_cast<std::size_t>(std::clamp(share, 0.0, 1.0) * kWidth);
@@ -81,4 +91,4 @@ void StatusLine::clear() {
   is_open_ = false;
 }
 
-}  // namespace attnviz::cli
+}  // namespace attnviz::command

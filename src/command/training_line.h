@@ -6,7 +6,7 @@
 
 #include "terminal.h"
 
-namespace attnviz::cli {
+namespace attnviz::command {
 
 /// How far a training is: a bar, the loss, tokens a second and the time left.
 class TrainingLine {
@@ -34,4 +34,4 @@ class TrainingLine {
   Clock::time_point start_;
 };
 
-}  // namespace attnviz::cli
+}  // namespace attnviz::command

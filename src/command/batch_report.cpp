@@ -4,10 +4,10 @@
 
 #include <iostream>
 
-#include "commands.h"
+#include "command.h"
 #include "terminal.h"
 
-namespace attnviz::cli {
+namespace attnviz::command {
 namespace {
 
 std::string seconds_of(double seconds) {
@@ -67,4 +67,4 @@ void report_batch(const BatchResult& result, double seconds) {
   for (const auto& file : result.files) std::cout << file.string() << '\n';
 }
 
-}  // namespace attnviz::cli
+}  // namespace attnviz::command

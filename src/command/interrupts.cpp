@@ -2,7 +2,7 @@
 
 #include <csignal>
 
-namespace attnviz::cli {
+namespace attnviz::command {
 namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
@@ -23,4 +23,4 @@ bool was_interrupted() {
   return interrupted != 0;
 }
 
-}  // namespace attnviz::cli
+}  // namespace attnviz::command

@@ -7,7 +7,7 @@
 
 #include "attnviz/survey.h"
 
-namespace attnviz::cli {
+namespace attnviz::command {
 
 struct TableOptions {
   std::vector<Score> scores;  ///< a column each
@@ -31,4 +31,4 @@ struct TableOptions {
 /// One line a head under a line of names, then what the signs in it mean.
 [[nodiscard]] std::string head_table(const Survey& survey, const TableOptions& options);
 
-}  // namespace attnviz::cli
+}  // namespace attnviz::command

@@ -6,7 +6,7 @@
 
 #include "terminal.h"
 
-namespace attnviz::cli {
+namespace attnviz::command {
 namespace {
 
 struct ShortName {
@@ -231,4 +231,4 @@ std::string head_table(const Survey& survey, const TableOptions& options) {
   return Table(survey, options).text();
 }
 
-}  // namespace attnviz::cli
+}  // namespace attnviz::command

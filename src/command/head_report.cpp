@@ -5,10 +5,10 @@
 #include <iostream>
 
 #include "attnviz/error.h"
-#include "commands.h"
+#include "command.h"
 #include "terminal.h"
 
-namespace attnviz::cli {
+namespace attnviz::command {
 namespace {
 
 std::string heading(const Survey& survey) {
@@ -129,4 +129,4 @@ void print_changes(const Survey& survey, const std::string& older, const std::st
   for (const std::string& change : changes) std::cout << "  " << change << '\n';
 }
 
-}  // namespace attnviz::cli
+}  // namespace attnviz::command

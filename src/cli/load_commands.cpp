@@ -1,0 +1,42 @@
+#include "load_commands.h"
+
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <sstream>
+
+#include "attnviz/error.h"
+
+namespace attnviz::cli {
+namespace {
+
+/// LibTorch's own dependencies, first. A library looks for its symbols in everything that is loaded
+/// with it: opened one by one, each looks in its own few. Of Debian's LibTorch, with its 285
+/// libraries, that takes a fifth of the time away. One that is not there is found missing below.
+void load_dependencies() {
+  std::istringstream libraries(ATTNVIZ_LIBTORCH_NEEDS);
+  for (std::string library; libraries >> library;) {
+    ::dlopen(library.c_str(), RTLD_LAZY);
+  }
+}
+
+/// Threads of OpenBLAS that have nothing to do give the processor back at once: else they keep it
+/// for a tenth of a second, from the moment they are loaded.
+void let_threads_rest() {
+  ::setenv("OPENBLAS_THREAD_TIMEOUT", "4", /*overwrite=*/0);
+}
+
+}  // namespace
+
+const command::Commands& load_commands() {
+  let_threads_rest();
+  load_dependencies();
+  void* module = ::dlopen("attnviz-commands.so", RTLD_LAZY);
+  void* function = module == nullptr ? nullptr : ::dlsym(module, command::kGetCommands);
+  if (function == nullptr) {
+    throw FileError(std::string("attnviz is not whole: ") + ::dlerror() + "; install it again");
+  }
+  return *reinterpret_cast<command::GetCommands*>(function)(spdlog::default_logger());
+}
+
+}  // namespace attnviz::cli

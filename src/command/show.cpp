@@ -1,0 +1,72 @@
+#include <spdlog/spdlog.h>
+
+#include <iostream>
+
+#include "attnviz/error.h"
+#include "attnviz/file.h"
+#include "attnviz/run.h"
+#include "command.h"
+#include "terminal.h"
+
+namespace attnviz::command {
+namespace {
+
+struct Job {
+  std::string text;
+  std::string prefix;
+};
+
+std::vector<Job> jobs_of(const ShowArguments& arguments) {
+  Job job;
+  if (arguments.file) {
+    job.text = without_last_newline(read_file(*arguments.file));
+  } else if (arguments.text == "-") {
+    job.text = without_last_newline(read_standard_input());
+  } else if (arguments.text) {
+    job.text = *arguments.text;
+  } else {
+    if (arguments.prefix) throw UsageError("--prefix needs a TEXT or a --file");
+    return {{"To be or not to be, that is the question", "tobe"},
+            {"The cat sat on the mat", "cat"}};
+  }
+  job.prefix = arguments.prefix.value_or(prefix_from(job.text));
+  return {job};
+}
+
+void report(const Shown& shown) {
+  if (shown.n_tokens_cut > 0) {
+    spdlog::warn("the text has {} tokens; the last {} were cut (--max-tokens {})",
+                 shown.ids.size() + shown.n_tokens_cut, shown.n_tokens_cut, shown.ids.size());
+  }
+  spdlog::debug("{} tokens, {} layers, attention captured by {}", shown.ids.size(),
+                shown.n_heads.size(), to_string(shown.capture));
+  for (const auto& [stage, time] : shown.timings_ms)
+    spdlog::debug("{:>16} {:8.1f} ms", stage, time);
+}
+
+}  // namespace
+
+int show(const ShowArguments& arguments) {
+  const std::vector<Job> jobs = jobs_of(arguments);
+  if (jobs.size() > 1 && arguments.json) {
+    throw UsageError("--json needs a TEXT or a --file: one text, one object");
+  }
+  if (jobs.size() > 1 && !arguments.options.save_attention.empty()) {
+    throw UsageError("--save-attention needs a TEXT or a --file");
+  }
+  ShowOptions options = arguments.options;
+  options.capture.mapped = true;  // looked at once or twice, then left
+  Visualizer visualizer(options);
+  for (const Job& job : jobs) {
+    const Shown shown = visualizer.show(job.text, job.prefix);
+    report(shown);
+    if (arguments.json) {
+      std::cout << to_json(shown) << '\n';
+    } else {
+      for (const auto& file : shown.files) std::cout << file.string() << '\n';
+    }
+  }
+  return kDone;
+}
+
+}  // namespace attnviz::command
