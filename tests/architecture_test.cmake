@@ -69,7 +69,7 @@ if(checked EQUAL 0)
   message(SEND_ERROR "no includes found below ${SOURCE}/src")
 endif()
 # One room owns each foreign library.
-foreach(pair "openssl/=file" "CLI/=cli" "spdlog/=(command|cli)" "opencv2/=figure" "png.h=figure" "pcre2.h=text" "pugixml=run" "tbb/=run"
+foreach(pair "openssl/=file" "CLI/=cli" "spdlog/=(command|cli)" "opencv2/=figure" "png.h=figure" "libdeflate.h=figure" "pcre2.h=text" "pugixml=run" "tbb/=run"
     "ft2build=figure" "fontconfig/=figure")
   string(REGEX REPLACE "=.*" "" foreign "${pair}")
   string(REGEX REPLACE ".*=" "" owner "${pair}")

@@ -12,7 +12,7 @@
 // of figure.h do the rest.
 //
 //     Drawing drawing = layout_head_summary(report, {.model = "gpt.pt"});
-//     std::string png = encode_png(paint(drawing), 150);
+//     std::string png = encode_png(drawing, 150);
 namespace attnviz {
 
 struct HeadSummaryOptions {

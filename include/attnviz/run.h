@@ -88,6 +88,10 @@ class Visualizer {
     Model model;
   };
   static Loaded load(const ShowOptions& options);
+  [[nodiscard]] std::vector<std::filesystem::path> write(const Shown& shown,
+                                                         const AttentionPatterns& patterns,
+                                                         const std::vector<std::string>& pngs,
+                                                         const std::string& prefix) const;
 
   ShowOptions options_;
   Loaded loaded_;

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <sstream>
 
@@ -29,6 +30,7 @@ void let_threads_rest() {
 }  // namespace
 
 const command::Commands& load_commands() {
+  const auto start = std::chrono::steady_clock::now();
   let_threads_rest();
   load_dependencies();
   void* module = ::dlopen("attnviz-commands.so", RTLD_LAZY);
@@ -36,7 +38,9 @@ const command::Commands& load_commands() {
   if (function == nullptr) {
     throw FileError(std::string("attnviz is not whole: ") + ::dlerror() + "; install it again");
   }
-  return *reinterpret_cast<command::GetCommands*>(function)(spdlog::default_logger());
+  const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
+  return *reinterpret_cast<command::GetCommands*>(function)(
+      {spdlog::default_logger(), time.count()});
 }
 
 }  // namespace attnviz::cli

@@ -33,6 +33,8 @@ Run set_up_show(CLI::App& app) {
       ->check(not_empty())
       ->option_text("F.safetensors");
   app.add_flag("--json", arguments->json, "print one JSON object instead of the paths");
+  app.add_flag("--timings", arguments->timings, "say what each stage took, on standard error")
+      ->option_text(" ");
   add_figure_options(app, options.figures, options.figure);
   app.add_option("--format", *format, "png, the only one there is")
       ->check(CLI::IsMember({"png"}).description(""))

@@ -32,7 +32,7 @@ enum ComparisonStatus { kChanged = 1, kNotDone = 2, kMissing = 3 };
 struct ShowArguments {
   ShowOptions options;
   std::optional<std::string> text, file, prefix;  ///< text: `-` reads standard input
-  bool json = false;
+  bool json = false, timings = false;
 };
 
 struct BatchArguments {
@@ -114,6 +114,9 @@ int snapshot_record(const SnapshotArguments& arguments);
 int snapshot_check(const SnapshotArguments& arguments);
 int compare(const CompareArguments& arguments);
 
+/// That loading this module took, with LibTorch.
+inline double load_ms = 0;
+
 /// What the module gives the program: the functions above.
 struct Commands {
   decltype(&command::show) show;
@@ -132,8 +135,14 @@ struct Commands {
   decltype(&command::compare) compare;
 };
 
-/// The module's one function, found by its name. logger: the program's, to be the module's, too.
-using GetCommands = const Commands*(const std::shared_ptr<spdlog::logger>& logger);
+/// What the program tells the module.
+struct Host {
+  std::shared_ptr<spdlog::logger> logger;  ///< to be the module's, too
+  double load_ms = 0;                      ///< that loading the module and LibTorch took
+};
+
+/// The module's one function, found by its name.
+using GetCommands = const Commands*(const Host& host);
 inline constexpr char kGetCommands[] = "attnviz_commands";
 
 }  // namespace attnviz::command

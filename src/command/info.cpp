@@ -3,6 +3,7 @@
 
 #include "attnviz/run.h"
 #include "command.h"
+#include "interrupts.h"
 
 namespace attnviz::command {
 namespace {
@@ -70,6 +71,7 @@ void print(const ModelInfo& info, const std::filesystem::path& path) {
 
 int info(const InfoArguments& arguments) {
   const auto path = arguments.model.empty() ? built_in_model() : arguments.model;
+  tell_of_cut_files();
   const ModelInfo info = Model(path, {.mapped = true}).info();
   if (arguments.json) {
     std::cout << to_json(info, path) << '\n';

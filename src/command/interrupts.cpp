@@ -1,6 +1,10 @@
 #include "interrupts.h"
 
+#include <unistd.h>
+
 #include <csignal>
+
+#include "command.h"
 
 namespace attnviz::command {
 namespace {
@@ -21,6 +25,16 @@ void catch_interrupts() {
 
 bool was_interrupted() {
   return interrupted != 0;
+}
+
+void tell_of_cut_files() {
+  std::signal(SIGBUS, [](int) {
+    constexpr char kMessage[] =
+        "attnviz: the model's file was cut short while it was in use; run it again when it is "
+        "whole\n";
+    (void)!::write(STDERR_FILENO, kMessage, sizeof kMessage - 1);
+    ::_exit(kFailed);
+  });
 }
 
 }  // namespace attnviz::command

@@ -7,4 +7,8 @@ namespace attnviz::command {
 void catch_interrupts();
 [[nodiscard]] bool was_interrupted();
 
+/// From now on a model that is cut short while it is in use ends the program with a line that says
+/// so: the system's answer is a signal that no code can go on after.
+void tell_of_cut_files();
+
 }  // namespace attnviz::command

@@ -1,7 +1,6 @@
 #include "command.h"
 
-extern "C" const attnviz::command::Commands* attnviz_commands(
-    const std::shared_ptr<spdlog::logger>& logger) {
+extern "C" const attnviz::command::Commands* attnviz_commands(const attnviz::command::Host& host) {
   using namespace attnviz::command;
   static const Commands commands = {show,           batch,
                                     merge,          heads,
@@ -10,6 +9,7 @@ extern "C" const attnviz::command::Commands* attnviz_commands(
                                     reset,          finetune,
                                     snapshot_init,  snapshot_record,
                                     snapshot_check, attnviz::command::compare};
-  spdlog::set_default_logger(logger);
+  spdlog::set_default_logger(host.logger);
+  load_ms = host.load_ms;
   return &commands;
 }

@@ -6,6 +6,7 @@
 #include "attnviz/file.h"
 #include "attnviz/run.h"
 #include "command.h"
+#include "interrupts.h"
 #include "terminal.h"
 
 namespace attnviz::command {
@@ -40,8 +41,13 @@ void report(const Shown& shown) {
   }
   spdlog::debug("{} tokens, {} layers, attention captured by {}", shown.ids.size(),
                 shown.n_heads.size(), to_string(shown.capture));
-  for (const auto& [stage, time] : shown.timings_ms)
-    spdlog::debug("{:>16} {:8.1f} ms", stage, time);
+}
+
+/// A line a stage, on standard error.
+void print_timings(const Shown& shown) {
+  for (const auto& [stage, time] : shown.timings_ms) {
+    std::fprintf(stderr, "%-16s %8.1f ms\n", stage.c_str(), time);
+  }
 }
 
 }  // namespace
@@ -55,11 +61,15 @@ int show(const ShowArguments& arguments) {
     throw UsageError("--save-attention needs a TEXT or a --file");
   }
   ShowOptions options = arguments.options;
+  tell_of_cut_files();
   options.capture.mapped = true;  // looked at once or twice, then left
   Visualizer visualizer(options);
   for (const Job& job : jobs) {
-    const Shown shown = visualizer.show(job.text, job.prefix);
+    Shown shown = visualizer.show(job.text, job.prefix);
+    shown.timings_ms.emplace(shown.timings_ms.begin(), "load_libtorch", load_ms);
     report(shown);
+    const bool is_verbose = spdlog::should_log(spdlog::level::debug);
+    if (arguments.timings || is_verbose) print_timings(shown);
     if (arguments.json) {
       std::cout << to_json(shown) << '\n';
     } else {

@@ -14,46 +14,11 @@ namespace {
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
 
-// Of each column over some rows. NaN is passed over; smallest is kept for a diverging map alone.
-struct Extremes {
-  std::vector<float> largest, smallest;
-};
-
-void find_extremes(const HeatmapItem& item, CellSpan rows, Extremes& found) {
-  auto& [largest, smallest] = found;
-  const auto columns = item.values.size(1);
-  const float* cell = item.values.data_ptr<float>();
-  std::fill(largest.begin(), largest.end(), -infinity);
-  std::fill(smallest.begin(), smallest.end(), infinity);
-  for (auto q = rows.from; q < rows.to; ++q) {
-    const float* row = cell + q * columns;
-    const auto end = item.causal ? std::min(q + 1, columns) : columns;
-    for (std::int64_t k = 0; k < end; ++k) largest[k] = row[k] > largest[k] ? row[k] : largest[k];
-    if (!diverges(item.colours)) continue;
-    for (std::int64_t k = 0; k < end; ++k) {
-      smallest[k] = row[k] < smallest[k] ? row[k] : smallest[k];
-    }
-  }
-}
-
 // What a pixel over all of the cells between two values shows.
 double shown_of(const HeatmapItem& item, float largest, float smallest) {
   if (!diverges(item.colours)) return largest;
   const double middle = (item.range.low + item.range.high) / 2;
   return largest - middle >= middle - smallest ? largest : smallest;
-}
-
-std::int16_t level_at(const HeatmapItem& item, const Extremes& of, CellSpan rows,
-                      CellSpan columns) {
-  if (item.causal && columns.from > rows.to - 1) return blank_pixel;
-  float largest = -infinity, smallest = infinity;
-  for (auto k = columns.from; k < columns.to; ++k) {
-    largest = std::max(largest, of.largest[k]);
-    smallest = std::min(smallest, of.smallest[k]);
-  }
-  if (largest == -infinity) return missing_pixel;
-  const double value = shown_of(item, largest, smallest);
-  return static_cast<std::int16_t>(level_of(place_of(value, item.range)));
 }
 
 bool operator==(CellSpan a, CellSpan b) {
@@ -72,26 +37,52 @@ std::vector<CellSpan> cells_under_pixels(std::int64_t pixels, std::int64_t cells
   return spans;
 }
 
-std::vector<std::int16_t> heatmap_levels(const HeatmapItem& item) {
-  const auto width = std::llround(item.box.width), height = std::llround(item.box.height);
-  const auto rows = cells_under_pixels(height, item.values.size(0));
-  const auto columns = cells_under_pixels(width, item.values.size(1));
-  std::vector<std::int16_t> pixels(static_cast<std::size_t>(width * height));
-  const std::vector<float> none(static_cast<std::size_t>(item.values.size(1)));
-  Extremes extremes{none, none};
-  for (std::size_t y = 0; y < rows.size(); ++y) {
-    auto* line = pixels.data() + static_cast<std::int64_t>(y) * width;
-    if (y > 0 && rows[y] == rows[y - 1]) {
-      std::copy_n(line - width, width, line);
-      continue;
-    }
-    find_extremes(item, rows[y], extremes);
-    for (std::size_t x = 0; x < columns.size(); ++x) {
-      const bool is_same = x > 0 && columns[x] == columns[x - 1];
-      line[x] = is_same ? line[x - 1] : level_at(item, extremes, rows[y], columns[x]);
+HeatmapRows::HeatmapRows(const HeatmapItem& item)
+    : item_(&item),
+      rows_(cells_under_pixels(std::llround(item.box.height), item.values.size(0))),
+      columns_(cells_under_pixels(std::llround(item.box.width), item.values.size(1))),
+      extremes_{std::vector<float>(std::size_t(item.values.size(1))),
+                std::vector<float>(std::size_t(item.values.size(1)))},
+      levels_(columns_.size()) {}
+
+bool HeatmapRows::seek(std::int64_t y) {
+  if (rows_[y] == cells_) return false;
+  cells_ = rows_[y];
+  find_extremes();
+  for (std::size_t x = 0; x < columns_.size(); ++x) {
+    const bool is_same = x > 0 && columns_[x] == columns_[x - 1];
+    levels_[x] = is_same ? levels_[x - 1] : level_at(columns_[x]);
+  }
+  return true;
+}
+
+void HeatmapRows::find_extremes() {
+  auto& [largest, smallest] = extremes_;
+  const auto columns = item_->values.size(1);
+  const float* cell = item_->values.data_ptr<float>();
+  std::fill(largest.begin(), largest.end(), -infinity);
+  std::fill(smallest.begin(), smallest.end(), infinity);
+  for (auto q = cells_.from; q < cells_.to; ++q) {
+    const float* row = cell + q * columns;
+    const auto end = item_->causal ? std::min(q + 1, columns) : columns;
+    for (std::int64_t k = 0; k < end; ++k) largest[k] = row[k] > largest[k] ? row[k] : largest[k];
+    if (!diverges(item_->colours)) continue;
+    for (std::int64_t k = 0; k < end; ++k) {
+      smallest[k] = row[k] < smallest[k] ? row[k] : smallest[k];
     }
   }
-  return pixels;
+}
+
+std::int16_t HeatmapRows::level_at(CellSpan columns) const {
+  if (item_->causal && columns.from > cells_.to - 1) return blank_pixel;
+  float largest = -infinity, smallest = infinity;
+  for (auto k = columns.from; k < columns.to; ++k) {
+    largest = std::max(largest, extremes_.largest[k]);
+    smallest = std::min(smallest, extremes_.smallest[k]);
+  }
+  if (largest == -infinity) return missing_pixel;
+  const double value = shown_of(*item_, largest, smallest);
+  return static_cast<std::int16_t>(level_of(place_of(value, item_->range)));
 }
 
 }  // namespace attnviz

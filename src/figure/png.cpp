@@ -1,24 +1,62 @@
+#include <libdeflate.h>
 #include <png.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
-#include <unordered_map>
+#include <functional>
+#include <memory>
+#include <new>
+#include <optional>
 
 #include "attnviz/error.h"
 #include "attnviz/figure.h"
+#include "figure/painter.h"
 
 namespace attnviz {
 namespace {
 
 constexpr int most_colours = 256;
 
-/// A picture as numbers of colours.
+/// Rows as PNG has them before they are compressed: a byte that names the row's filter, then its
+/// pixels.
+class Rows {
+ public:
+  Rows(std::size_t row_bytes, int height)
+      : height_(height),
+        row_size_(row_bytes + 1),
+        bytes_(std::make_unique_for_overwrite<std::uint8_t[]>(row_size_ * std::size_t(height))) {
+    for (int y = 0; y < height; ++y) (*this)[y][-1] = PNG_FILTER_VALUE_NONE;
+  }
+
+  /// The first of the row's pixels.
+  std::uint8_t* operator[](int y) { return bytes_.get() + std::size_t(y) * row_size_ + 1; }
+
+  /// Each pixel as its difference to the one above it.
+  void filter_up() {
+    for (int y = height_ - 1; y > 0; --y) {
+      auto *row = (*this)[y], *above = (*this)[y - 1];
+      row[-1] = PNG_FILTER_VALUE_UP;
+      for (std::size_t x = 0; x + 1 < row_size_; ++x) row[x] -= above[x];
+    }
+  }
+
+  [[nodiscard]] std::span<const std::uint8_t> bytes() const {
+    return {bytes_.get(), row_size_ * std::size_t(height_)};
+  }
+
+ private:
+  int height_;
+  std::size_t row_size_;
+  std::unique_ptr<std::uint8_t[]> bytes_;
+};
+
+/// A picture as numbers of colours, a byte each.
 struct Indexed {
-  std::vector<png_color> colours;     // in the order in which they appear
-  std::vector<std::uint8_t> indices;  // width * height
-  std::int64_t n_changes = 0;         // pixels of another colour than their left neighbour's
+  std::vector<png_color> colours;  // in the order in which they appear
+  Rows rows;
+  std::int64_t n_changes = 0;  // pixels of another colour than their left neighbour's
 };
 
 // Open addressing: a colour is looked up wherever it differs from its left neighbour's.
@@ -46,37 +84,82 @@ class ColourTable {
   std::array<int, 2048> numbers_{};
 };
 
-// Nothing where the colours are too many.
-std::optional<Indexed> index_colours(const Image& image) {
-  Indexed indexed;
-  ColourTable table;
-  const auto row_bytes = static_cast<std::size_t>(image.width) * 3;
-  indexed.indices.resize(static_cast<std::size_t>(image.width) * image.height);
-  std::int64_t n_changes = 0;  // of the row
-  for (int y = 0; y < image.height; ++y) {
-    const auto* rgb = image.rgb.data() + y * row_bytes;
-    auto* index = indexed.indices.data() + static_cast<std::size_t>(y) * image.width;
-    if (y > 0 && std::memcmp(rgb, rgb - row_bytes, row_bytes) == 0) {
-      std::copy_n(index - image.width, image.width, index);
-      indexed.n_changes += n_changes;
-      continue;
+/// Rows of a picture, 3 bytes a pixel: row y, valid until another is asked for.
+using RowSource = std::function<const std::uint8_t*(int y)>;
+
+struct Size {
+  int width, height;
+};
+
+/// Fills the row, false where its colours are too many; n_changes is the row's alone.
+bool index_row(const std::uint8_t* rgb, int width, ColourTable& table, Indexed& indexed,
+               std::uint8_t* index, std::int64_t& n_changes) {
+  n_changes = 0;
+  std::uint32_t last = 0xFFFFFFFF;
+  int number = 0;
+  for (int x = 0; x < width; ++x, rgb += 3) {
+    const std::uint32_t colour = rgb[0] << 16U | rgb[1] << 8U | rgb[2];
+    if (colour != last) {
+      number = table.number_of(colour, indexed.colours);
+      if (number < 0) return false;
+      last = colour;
+      ++n_changes;
     }
-    n_changes = 0;
-    std::uint32_t last = 0xFFFFFFFF;
-    int number = 0;
-    for (int x = 0; x < image.width; ++x, rgb += 3) {
-      const std::uint32_t colour = rgb[0] << 16U | rgb[1] << 8U | rgb[2];
-      if (colour != last) {
-        number = table.number_of(colour, indexed.colours);
-        if (number < 0) return std::nullopt;
-        last = colour;
-        ++n_changes;
-      }
-      index[x] = static_cast<std::uint8_t>(number);
+    index[x] = static_cast<std::uint8_t>(number);
+  }
+  return true;
+}
+
+/// How many rows could be indexed: all, or those above the first whose colours are too many.
+int index_colours(Size size, const RowSource& source, Indexed& indexed) {
+  ColourTable table;
+  const auto row_bytes = static_cast<std::size_t>(size.width) * 3;
+  const std::uint8_t* above = nullptr;
+  std::int64_t n_changes = 0;
+  for (int y = 0; y < size.height; ++y) {
+    const std::uint8_t* rgb = source(y);
+    // Only where the one above still lies before it, it is still there to be compared with.
+    const bool is_same =
+        above != nullptr && rgb == above + row_bytes && std::memcmp(rgb, above, row_bytes) == 0;
+    if (is_same) {
+      std::copy_n(indexed.rows[y - 1], size.width, indexed.rows[y]);
+    } else if (!index_row(rgb, size.width, table, indexed, indexed.rows[y], n_changes)) {
+      return y;
     }
     indexed.n_changes += n_changes;
+    above = rgb;
   }
-  return indexed;
+  return size.height;
+}
+
+/// The rows that were indexed, and those from there on.
+Rows in_full_colour(Size size, const RowSource& source, Indexed& indexed, int n_indexed) {
+  const auto row_bytes = static_cast<std::size_t>(size.width) * 3;
+  Rows rows(row_bytes, size.height);
+  for (int y = 0; y < n_indexed; ++y) {
+    auto* rgb = rows[y];
+    for (int x = 0; x < size.width; ++x) {
+      const png_color& colour = indexed.colours[indexed.rows[y][x]];
+      *rgb++ = colour.red;
+      *rgb++ = colour.green;
+      *rgb++ = colour.blue;
+    }
+  }
+  for (int y = n_indexed; y < size.height; ++y) std::copy_n(source(y), row_bytes, rows[y]);
+  return rows;
+}
+
+/// A zlib stream. libdeflate, which compresses a whole picture at once, takes half of zlib's time
+/// for a smaller file.
+std::vector<std::uint8_t> compressed(std::span<const std::uint8_t> bytes, int level) {
+  const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(
+      libdeflate_alloc_compressor(level), libdeflate_free_compressor);
+  if (!compressor) throw std::bad_alloc();
+  const std::size_t most = libdeflate_zlib_compress_bound(compressor.get(), bytes.size());
+  const auto room = std::make_unique_for_overwrite<std::uint8_t[]>(most);
+  const std::size_t size =
+      libdeflate_zlib_compress(compressor.get(), bytes.data(), bytes.size(), room.get(), most);
+  return {room.get(), room.get() + size};
 }
 
 struct Writer {
@@ -100,14 +183,22 @@ void flush(png_structp) {}
 
 void ignore_warning(png_structp, png_const_charp) {}
 
+/// What a file is made of.
 struct Plan {
-  const Image& image;
-  const Indexed* indexed;  // null: three bytes a pixel
-  bool has_large_cells;
+  Size size;
+  const std::vector<png_color>* colours;  // null: three bytes a pixel
   png_uint_32 pixels_per_metre;
   std::vector<png_text> texts;
-  std::vector<png_bytep> rows;
+  const std::vector<std::uint8_t>& pixels;  // compressed
 };
+
+void write_pixels(png_structp png, const std::vector<std::uint8_t>& pixels) {
+  constexpr std::size_t kMost = PNG_UINT_31_MAX;  // of a chunk
+  for (std::size_t start = 0; start < pixels.size(); start += kMost) {
+    png_write_chunk(png, reinterpret_cast<png_const_bytep>("IDAT"), pixels.data() + start,
+                    std::min(kMost, pixels.size() - start));
+  }
+}
 
 // libpng leaves by longjmp: nothing here may own memory.
 bool write(Writer& writer, Plan& plan) {
@@ -115,25 +206,18 @@ bool write(Writer& writer, Plan& plan) {
   auto* png = writer.png;
   auto* info = writer.info;
   png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-  png_set_IHDR(png, info, plan.image.width, plan.image.height, 8,
-               plan.indexed ? PNG_COLOR_TYPE_PALETTE : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+  png_set_IHDR(png, info, plan.size.width, plan.size.height, 8,
+               plan.colours ? PNG_COLOR_TYPE_PALETTE : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
                PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-  if (plan.indexed) {
-    png_set_PLTE(png, info, plan.indexed->colours.data(),
-                 static_cast<int>(plan.indexed->colours.size()));
+  if (plan.colours) {
+    png_set_PLTE(png, info, plan.colours->data(), static_cast<int>(plan.colours->size()));
   }
   png_set_pHYs(png, info, plan.pixels_per_metre, plan.pixels_per_metre, PNG_RESOLUTION_METER);
   if (!plan.texts.empty())
     png_set_text(png, info, plan.texts.data(), static_cast<int>(plan.texts.size()));
-  // Measured on our figures. Large cells repeat the row above, so UP is mostly zeros, and level 4
-  // takes half of level 6's time for a tenth more bytes. With cells of few pixels no filter and
-  // level 3 take a fifth less of both, as they do for soft letters over colours.
-  png_set_filter(png, PNG_FILTER_TYPE_BASE, plan.has_large_cells ? PNG_FILTER_UP : PNG_FILTER_NONE);
-  png_set_compression_level(png, plan.has_large_cells ? 4 : 3);
-  png_set_compression_buffer_size(png, std::size_t{1} << 16U);
   png_write_info(png, info);
-  png_write_image(png, plan.rows.data());
-  png_write_end(png, info);
+  write_pixels(png, plan.pixels);
+  png_write_chunk(png, reinterpret_cast<png_const_bytep>("IEND"), nullptr, 0);
   return true;
 }
 
@@ -155,20 +239,43 @@ png_text text_chunk(const std::pair<std::string, std::string>& text) {
   return chunk;
 }
 
-Plan plan_of(const Image& image, const Indexed* indexed, int dpi,
-             std::span<const std::pair<std::string, std::string>> texts) {
-  constexpr std::int64_t kLargeCell =
-      12;  // pixels between changes of colour, the paper's among them
-  const bool has_large_cells =
-      indexed && indexed->n_changes * kLargeCell < std::int64_t{image.width} * image.height;
-  Plan plan{image, indexed, has_large_cells, static_cast<png_uint_32>(std::lround(dpi / 0.0254)),
-            {},    {}};
+/// Large cells repeat the row above, so differences to it are mostly zeros; with cells of few
+/// pixels plain pixels are smaller, as they are for soft letters over colours. Levels by
+/// bench/README.md.
+std::vector<std::uint8_t> pixels_of(Rows& rows, bool has_large_cells) {
+  if (has_large_cells) rows.filter_up();
+  return compressed(rows.bytes(), has_large_cells ? 5 : 4);
+}
+
+bool has_large_cells(Size size, const Indexed& indexed) {
+  // Pixels between changes of colour; the paper's are among them.
+  constexpr std::int64_t kLargeCell = 12;
+  return indexed.n_changes * kLargeCell < std::int64_t{size.width} * size.height;
+}
+
+std::string encode(Size size, const RowSource& source, int dpi,
+                   std::span<const std::pair<std::string, std::string>> texts) {
+  Indexed indexed{{}, Rows(std::size_t(size.width), size.height)};
+  const int n_indexed = index_colours(size, source, indexed);
+  const bool is_indexed = n_indexed == size.height;
+  const auto pixels = [&] {
+    if (is_indexed) return pixels_of(indexed.rows, has_large_cells(size, indexed));
+    Rows full = in_full_colour(size, source, indexed, n_indexed);
+    return pixels_of(full, false);
+  }();
+  Plan plan{size,
+            is_indexed ? &indexed.colours : nullptr,
+            static_cast<png_uint_32>(std::lround(dpi / 0.0254)),
+            {},
+            pixels};
   for (const auto& text : texts) plan.texts.push_back(text_chunk(text));
-  const std::uint8_t* bytes = indexed ? indexed->indices.data() : image.rgb.data();
-  const auto row_bytes = static_cast<std::size_t>(image.width) * (indexed ? 1 : 3);
-  for (int y = 0; y < image.height; ++y)
-    plan.rows.push_back(const_cast<png_bytep>(bytes + y * row_bytes));
-  return plan;
+  Writer writer;
+  writer.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &writer, fail, ignore_warning);
+  if (writer.png) writer.info = png_create_info_struct(writer.png);
+  if (!writer.info) throw FigureError("libpng does not start");
+  png_set_write_fn(writer.png, &writer, append, flush);
+  if (!write(writer, plan)) throw FigureError("libpng cannot write the figure: " + writer.error);
+  return std::move(writer.bytes);
 }
 
 }  // namespace
@@ -179,15 +286,15 @@ std::string encode_png(const Image& image, int dpi,
   if (!has_pixels || image.rgb.size() != static_cast<std::size_t>(3) * image.width * image.height) {
     throw FigureError("an image needs 3 bytes for each of its pixels, and at least one pixel");
   }
-  const auto indexed = index_colours(image);
-  auto plan = plan_of(image, indexed ? &*indexed : nullptr, dpi, texts);
-  Writer writer;
-  writer.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &writer, fail, ignore_warning);
-  if (writer.png) writer.info = png_create_info_struct(writer.png);
-  if (!writer.info) throw FigureError("libpng does not start");
-  png_set_write_fn(writer.png, &writer, append, flush);
-  if (!write(writer, plan)) throw FigureError("libpng cannot write the figure: " + writer.error);
-  return std::move(writer.bytes);
+  const auto row = [&](int y) { return image.rgb.data() + std::size_t(3) * image.width * y; };
+  return encode({image.width, image.height}, row, dpi, texts);
+}
+
+std::string encode_png(const Drawing& drawing, int dpi,
+                       std::span<const std::pair<std::string, std::string>> texts) {
+  Painter painter(drawing);
+  const auto row = [&](int y) { return painter.row(y); };
+  return encode({drawing.width, drawing.height}, row, dpi, texts);
 }
 
 }  // namespace attnviz

@@ -103,7 +103,7 @@ std::vector<std::string> draw_figures(const Shown& shown, const AttentionPattern
   tbb::this_task_arena::isolate([&] {
     tbb::parallel_for(std::size_t{0}, figures.size(), [&](std::size_t i) {
       const Drawing drawing = info_of(figures[i]).layout(patterns, labels, shown.text, options);
-      pngs[i] = encode_png(paint(drawing), options.dpi, texts);
+      pngs[i] = encode_png(drawing, options.dpi, texts);
     });
   });
   return pngs;

@@ -51,26 +51,32 @@ Shown Visualizer::show(const std::string& text, const std::string& prefix) {
   const std::vector<std::string> pngs = timed(timings, "figures", [&] {
     return draw_figures(shown, patterns, labels, options_.figures, options_.figure, model.path());
   });
+  shown.files = timed(timings, "write", [&] { return write(shown, patterns, pngs, prefix); });
   shown.timings_ms = std::move(timings);
+  return shown;
+}
+
+std::vector<fs::path> Visualizer::write(const Shown& shown, const AttentionPatterns& patterns,
+                                        const std::vector<std::string>& pngs,
+                                        const std::string& prefix) const {
+  std::vector<fs::path> files;
   const std::vector<std::string> names = figure_names(prefix, options_.figures, options_.figure);
   try {
     if (!options_.save_attention.empty()) {
-      save_attention(options_.save_attention, shown, patterns, model.path());
-      shown.files.push_back(options_.save_attention);
+      save_attention(options_.save_attention, shown, patterns, loaded_.model.path());
+      files.push_back(options_.save_attention);
     }
     for (std::size_t i = 0; i < names.size(); ++i) {
       write_file_atomically(options_.out_dir / names[i], pngs[i]);
-      shown.files.push_back(options_.out_dir / names[i]);
+      files.push_back(options_.out_dir / names[i]);
     }
   } catch (...) {
-    remove(shown.files);
+    remove(files);
     throw;
   }
   // The pictures come first in every list.
-  if (!options_.save_attention.empty()) {
-    std::rotate(shown.files.begin(), shown.files.begin() + 1, shown.files.end());
-  }
-  return shown;
+  if (!options_.save_attention.empty()) std::rotate(files.begin(), files.begin() + 1, files.end());
+  return files;
 }
 
 Shown visualize_attention(const std::string& text, const std::string& prefix,

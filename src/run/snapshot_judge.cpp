@@ -100,7 +100,7 @@ std::string draw_changed_heads(const TextResult& result, const Snapshot& before,
   const Drawing drawing = layout_changes(heads, labels, now.text, options);
   const std::vector<std::pair<std::string, std::string>> texts = {
       {"Software", "attnviz " + version()}, {"attnviz:text", printable(now.text)}};
-  return encode_png(paint(drawing), dpi, texts);
+  return encode_png(drawing, dpi, texts);
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ std::string encoded(const Drawing& drawing, const std::vector<Survey>& surveys, 
   std::string models;
   for (const Survey& survey : surveys) models += (models.empty() ? "" : ", ") + survey.model;
   return encode_png(
-      paint(drawing), dpi,
+      drawing, dpi,
       std::vector<std::pair<std::string, std::string>>{{"Software", "attnviz " + version()},
                                                        {"attnviz:model", printable(models)}});
 }

@@ -77,6 +77,14 @@ TEST_F(Cli, VersionAndHelpGoToStandardOutput) {
   EXPECT_NE(run("--help").out.find("Examples"), std::string::npos);
 }
 
+TEST_F(Cli, HelpAndWrongUsageNeedNothingBesideTheProgram) {
+  EXPECT_EQ(run_alone("--help").out, run("--help").out);
+  EXPECT_EQ(run_alone("--version").out, run("--version").out);
+  EXPECT_EQ(run_alone("heads --help").out, run("heads --help").out);
+  expect_failure(run_alone("--dpi 3"), 2, "--dpi");
+  expect_failure(run_alone("'The cat'"), 1, "attnviz is not whole: attnviz-commands.so");
+}
+
 TEST_F(Cli, WrongUsageIsTwo) {
   expect_failure(run("'a text' --no-such-option"), 2, "--no-such-option");
   expect_failure(run("The cat sat"), 2, "cat");

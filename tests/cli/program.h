@@ -28,6 +28,14 @@ class Cli : public ::testing::Test {
     return shell(before + kProgram + arguments);
   }
 
+  /// Runs a copy of the program that has nothing beside it.
+  Outcome run_alone(const std::string& arguments) {
+    const fs::path copy = elsewhere("bare") / "bin" / "attnviz";
+    fs::create_directories(copy.parent_path());
+    fs::copy_file(ATTNVIZ_PROGRAM, copy, fs::copy_options::overwrite_existing);
+    return shell("'" + copy.string() + "' " + arguments);
+  }
+
   /// Runs it in the background until it prints a line on standard error, and then interrupts it.
   Outcome interrupt(const std::string& arguments) {
     const std::string fifo = "'" + elsewhere("fifo").string() + "'";

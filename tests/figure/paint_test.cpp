@@ -16,7 +16,18 @@ namespace {
 // The pixels' own colours, through PNG and an independent decoder, with no letters in the way.
 cv::Mat3b decoded(Drawing drawing) {
   drawing.texts.clear();
-  return decode(encode_png(paint(drawing), 150));
+  return decode(encode_png(drawing, 150));
+}
+
+// Of all pixels, row by row.
+std::vector<std::int16_t> levels_of(const HeatmapItem& item) {
+  HeatmapRows rows(item);
+  std::vector<std::int16_t> all;
+  for (int y = 0; y < item.box.height; ++y) {
+    rows.seek(y);
+    all.insert(all.end(), rows.levels().begin(), rows.levels().end());
+  }
+  return all;
 }
 
 // Within ±1 of the colours that the map has from half a step below the value to half a step above.
@@ -136,7 +147,7 @@ TEST(Paint, a_pixel_over_many_cells_of_a_diverging_map_keeps_the_strongest_and_i
   values[7][7] = -0.01F;
   values.slice(0, 4, 6).slice(1, 6, 8).fill_(nan);
   HeatmapItem item{{0, 0, 4, 4}, values, ColourMap::blue_red, {-0.5, 0.5}, false};
-  const auto shown = heatmap_levels(item);
+  const auto shown = levels_of(item);
   const auto level = [&](double value) { return level_of(place_of(value, item.range)); };
   EXPECT_EQ(shown[0], level(-0.3));
   EXPECT_EQ(shown[4], level(0.5));
@@ -144,13 +155,13 @@ TEST(Paint, a_pixel_over_many_cells_of_a_diverging_map_keeps_the_strongest_and_i
   EXPECT_EQ(shown[11], missing_pixel);
   EXPECT_EQ(shown[1], level(0));
   item.colours = ColourMap::viridis;
-  EXPECT_EQ(heatmap_levels(item)[0], level(0.2));
+  EXPECT_EQ(levels_of(item)[0], level(0.2));
 }
 
 TEST(Paint, a_diverging_map_is_strong_far_from_the_middle_of_its_range) {
   const auto values = at::tensor({0.9F, 0.2F}).view({1, 2});
   const HeatmapItem item{{0, 0, 1, 1}, values, ColourMap::blue_red, {0.1, 1.1}, false};
-  EXPECT_EQ(heatmap_levels(item)[0], level_of(place_of(0.2F, item.range)));
+  EXPECT_EQ(levels_of(item)[0], level_of(place_of(0.2F, item.range)));
 }
 
 TEST(Paint, a_cell_that_is_no_number_is_grey_and_written_nan) {
@@ -205,11 +216,22 @@ TEST(Paint, marks_are_lighter_than_letters) {
 
 std::string drawn(int i) {
   const auto patterns = make_patterns({3, 3}, 11);
-  return encode_png(paint(layouts[i](patterns, make_odd_labels(11), question, {})), 150);
+  return encode_png(layouts[i](patterns, make_odd_labels(11), question, {}), 150);
 }
 
 TEST(Paint, the_same_input_gives_the_same_bytes) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(drawn(i), drawn(i));
+}
+
+// The last layer's numbers stand in cells of many colours: no palette, from some row on.
+TEST(Paint, a_drawing_encoded_band_by_band_gives_the_bytes_of_the_whole_picture) {
+  for (const int n : {11, 300}) {
+    const auto patterns = make_patterns({3, 3}, n);
+    for (const auto layout : layouts) {
+      const auto drawing = layout(patterns, make_labels(n), question, {});
+      EXPECT_EQ(encode_png(drawing, 150), encode_png(paint(drawing), 150)) << n;
+    }
+  }
 }
 
 TEST(Paint, figures_may_be_drawn_in_several_threads_at_once) {

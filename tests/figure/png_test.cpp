@@ -118,8 +118,8 @@ TEST(Png, holds_nothing_that_changes_from_run_to_run) {
 }
 
 TEST(Png, refuses_an_image_without_its_pixels) {
-  EXPECT_THROW((void)encode_png({}, 150), FigureError);
-  EXPECT_THROW((void)encode_png({2, 2, {1, 2, 3}}, 150), FigureError);
+  EXPECT_THROW((void)encode_png(Image{}, 150), FigureError);
+  EXPECT_THROW((void)encode_png(Image{2, 2, {1, 2, 3}}, 150), FigureError);
 }
 
 TEST(Png, refuses_a_keyword_that_png_does_not_allow) {
