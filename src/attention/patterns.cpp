@@ -5,6 +5,7 @@
 #include "attnviz/attention.h"
 #include "attnviz/error.h"
 #include "kept_heads.h"
+#include "model/looks_ahead.h"
 
 namespace attnviz {
 namespace {
@@ -43,7 +44,7 @@ AttentionPatterns check_patterns(std::vector<at::Tensor> layers, const KeptHeads
       throw ShapeError(name_of(layer) + " has " + std::to_string(pattern.size(1)) +
                        " positions, that of layer 0 has " + std::to_string(patterns.n_positions()));
     }
-    if (pattern.triu(1).gt(1e-6).any().item<bool>()) patterns.causal = false;
+    if (looks_ahead(pattern)) patterns.causal = false;
   }
   (void)kept_heads(patterns);  // throws where they are others
   return patterns;

@@ -4,19 +4,15 @@
 
 #include <algorithm>
 
+#include "model/looks_ahead.h"
+
 namespace attnviz {
 namespace {
 
-// Of a layer without heads both hold: there is no row that says otherwise.
-
+// Of a layer without heads it holds, as being causal does: no row says otherwise.
 bool rows_sum_to_one(const at::Tensor& tensor) {
   if (tensor.numel() == 0) return true;
   return (tensor.sum(-1, false, at::kFloat) - 1).abs().max().item<double>() <= 1e-2;
-}
-
-bool is_causal(const at::Tensor& tensor) {
-  if (tensor.numel() == 0) return true;
-  return tensor.triu(1).max().item<double>() <= 1e-6;
 }
 
 }  // namespace
@@ -39,7 +35,7 @@ std::vector<std::size_t> find_attention(const std::vector<at::Tensor>& found,
     }
   };
   leave_out_others([&](std::size_t i) { return found[i].dim() == 4; });
-  leave_out_others([&](std::size_t i) { return is_causal(found[i]); });
+  leave_out_others([&](std::size_t i) { return !looks_ahead(found[i]); });
   return kept;
 }
 
