@@ -18,7 +18,8 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("reference")
 parser.add_argument("books", nargs="+")
 parser.add_argument("--quick", action="store_true", help="fewer runs, to see whether it works")
-parser.add_argument("--python", default="python3")
+parser.add_argument("--python", default="python3",
+                    type=lambda name: os.path.abspath(name) if "/" in name else name)
 arguments = parser.parse_args()
 reference = os.path.realpath(arguments.reference)
 books = [os.path.realpath(book) for book in arguments.books]

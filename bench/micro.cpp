@@ -86,6 +86,7 @@ BENCHMARK(tokenize)->Unit(benchmark::kMillisecond);
   BENCHMARK(stage)                    \
       ->Arg(16)                       \
       ->Arg(64)                       \
+      ->Arg(128)                      \
       ->Arg(256)                      \
       ->Arg(1024)                     \
       ->Unit(benchmark::kMillisecond) \

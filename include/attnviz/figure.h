@@ -147,8 +147,9 @@ struct Image {
 [[nodiscard]] std::string encode_png(
     const Image& image, int dpi, std::span<const std::pair<std::string, std::string>> texts = {});
 
-/// The same bytes as encode_png(paint(drawing), ...), in half of the time: the picture is never
-/// whole in memory.
+/// The same bytes as encode_png(paint(drawing), ...), in half of the time: of the whole picture
+/// only its colours' numbers are ever in memory, a byte a pixel (three, where the colours are too
+/// many).
 [[nodiscard]] std::string encode_png(
     const Drawing& drawing, int dpi,
     std::span<const std::pair<std::string, std::string>> texts = {});

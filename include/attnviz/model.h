@@ -28,8 +28,9 @@ struct ModelOptions {
   /// fall from 1e-6 of a weight to 1e-15. Some modules cannot (capture then throws ModelError).
   bool float64 = false;
   /// The weights stay in the file, and what is looked at is read when it is: a start in a quarter
-  /// of the time, for a text or two. The file must stay as it is meanwhile: capture throws
-  /// ModelError where it was written to, and a file that is cut short ends the program (SIGBUS).
+  /// of the time, for a text or two. The file must stay as it is meanwhile: capture and logits
+  /// throw ModelError where it was written to, and a file that is cut short ends the program
+  /// (SIGBUS).
   bool mapped = false;
 };
 

@@ -64,8 +64,9 @@ struct Shown {
   std::vector<std::int64_t> n_heads;  ///< of each layer
   KeptHeads kept;                     ///< which heads these are, where some were pruned
   CaptureMode capture = CaptureMode::automatic;
-  std::vector<std::filesystem::path> files;                ///< written, in order
-  std::vector<std::pair<std::string, double>> timings_ms;  ///< stage, milliseconds
+  std::vector<std::filesystem::path> files;  ///< written, in order
+  /// Stage, milliseconds; load_vocabulary and load_model go on side by side.
+  std::vector<std::pair<std::string, double>> timings_ms;
 };
 
 /// One model and one vocabulary, loaded once, for any number of texts.

@@ -30,8 +30,8 @@ bool was_interrupted() {
 void tell_of_cut_files() {
   std::signal(SIGBUS, [](int) {
     constexpr char kMessage[] =
-        "attnviz: the model's file was cut short while it was in use; run it again when it is "
-        "whole\n";
+        "attnviz: the model's file could not be read any more: it was cut short, or the disk "
+        "fails; run it again when it is whole\n";
     (void)!::write(STDERR_FILENO, kMessage, sizeof kMessage - 1);
     ::_exit(kFailed);
   });

@@ -43,10 +43,9 @@ void report(const Shown& shown) {
                 shown.n_heads.size(), to_string(shown.capture));
 }
 
-/// A line a stage, on standard error.
-void print_timings(const Shown& shown) {
+void tell_timings(const Shown& shown, spdlog::level::level_enum level) {
   for (const auto& [stage, time] : shown.timings_ms) {
-    std::fprintf(stderr, "%-16s %8.1f ms\n", stage.c_str(), time);
+    spdlog::log(level, "{:>16} {:8.1f} ms", stage, time);
   }
 }
 
@@ -68,8 +67,7 @@ int show(const ShowArguments& arguments) {
     Shown shown = visualizer.show(job.text, job.prefix);
     shown.timings_ms.emplace(shown.timings_ms.begin(), "load_libtorch", load_ms);
     report(shown);
-    const bool is_verbose = spdlog::should_log(spdlog::level::debug);
-    if (arguments.timings || is_verbose) print_timings(shown);
+    tell_timings(shown, arguments.timings ? spdlog::level::info : spdlog::level::debug);
     if (arguments.json) {
       std::cout << to_json(shown) << '\n';
     } else {

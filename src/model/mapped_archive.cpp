@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -45,6 +46,62 @@ struct Pages {
   static void free(void* pages) { delete static_cast<Pages*>(pages); }
 };
 
+/// Where the records of a file lie, and the memory that was last made for one of them.
+class Records {
+ public:
+  explicit Records(const std::shared_ptr<caffe2::serialize::ReadAdapterInterface>& file) {
+    try {
+      caffe2::serialize::PyTorchStreamReader reader(file);
+      for (const std::string& name : reader.getAllRecords()) {
+        starts_.push_back(reader.getRecordOffset(name));
+      }
+    } catch (const std::exception&) {
+      starts_.clear();  // an archive that LibTorch may yet load: its records are copied
+    }
+    std::sort(starts_.begin(), starts_.end());
+    starts_.push_back(file->size());
+  }
+
+  /// Memory for the next record of n bytes, as far from the start of a page as the record is in the
+  /// file. LibTorch does not say which record it allocates for; where the guess is wrong, the
+  /// record is copied.
+  c10::DataPtr place(std::size_t n) {
+    auto pages = std::make_unique<Pages>(n + page_size());
+    data_ = static_cast<char*>(pages->start) + next_of(n) % page_size();
+    size_ = n;
+    return {data_, pages.release(), &Pages::free, c10::DeviceType::CPU};
+  }
+
+  /// Whether n bytes from a place in the file may be mapped to `buffer`.
+  [[nodiscard]] bool fit(std::uint64_t position, const void* buffer, std::size_t n) const {
+    return buffer == data_ && n == size_ &&
+           reinterpret_cast<std::uintptr_t>(buffer) % page_size() == position % page_size();
+  }
+
+ private:
+  /// Where it begins; what follows it is the header of the one after. LibTorch aligns its records,
+  /// and computes on what is aligned: elsewhere records are copied.
+  std::size_t next_of(std::size_t n) {
+    constexpr std::size_t kLongestHeader = 4096, kAlignment = 64;
+    for (std::size_t tried = 0; tried + 1 < starts_.size(); ++tried) {
+      const std::size_t i = (next_ + tried) % (starts_.size() - 1);
+      const std::size_t room = starts_[i + 1] - starts_[i];
+      if (room < n || room - n > kLongestHeader || starts_[i] % kAlignment != 0) continue;
+      next_ = i + 1;
+      return starts_[i];
+    }
+    return 0;
+  }
+
+  std::vector<std::size_t> starts_;  // and the file's end
+  std::size_t next_ = 0;
+  void* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// Of the archive that this thread loads; null while it loads none.
+thread_local Records* loading = nullptr;
+
 }  // namespace
 
 struct MappedArchive::File : caffe2::serialize::ReadAdapterInterface {
@@ -67,19 +124,25 @@ struct MappedArchive::File : caffe2::serialize::ReadAdapterInterface {
   std::size_t read(std::uint64_t position, void* buffer, std::size_t n,
                    const char* /*what*/ = "") const override {
     auto* to = static_cast<char*>(buffer);
-    const auto misfit = (reinterpret_cast<std::uintptr_t>(to) - position) % page_size();
-    if (n < kLargeRecord || misfit != 0) return copy(position, to, n);
+    if (loading == nullptr || !loading->fit(position, buffer, n)) return copy(position, to, n);
     const std::size_t head = (page_size() - position % page_size()) % page_size();
     const std::size_t middle = (n - head) / page_size() * page_size();
-    if (::mmap(to + head, middle, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, number,
-               off_t(position + head)) == MAP_FAILED) {
-      return copy(position, to, n);
-    }
+    if (!map(position + head, to + head, middle)) return copy(position, to, n);
     return copy(position, to, head) + middle +
            copy(position + head + middle, to + head + middle, n - head - middle);
   }
 
  private:
+  /// Mapped elsewhere first and then moved: where the system has no mapping left, what lies there
+  /// stays.
+  bool map(std::uint64_t position, char* to, std::size_t n) const {
+    void* pages = ::mmap(nullptr, n, PROT_READ | PROT_WRITE, MAP_PRIVATE, number, off_t(position));
+    if (pages == MAP_FAILED) return false;
+    if (::mremap(pages, n, n, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED) return true;
+    ::munmap(pages, n);
+    return false;
+  }
+
   std::size_t copy(std::uint64_t position, char* to, std::size_t n) const {
     std::size_t done = 0;
     while (done < n) {
@@ -94,54 +157,60 @@ struct MappedArchive::File : caffe2::serialize::ReadAdapterInterface {
 
 namespace {
 
-/// While it lives, large tensors lie where the file's pages fit: as far from the start of a page as
-/// the next record of that size does in the file. LibTorch does not say which record it allocates
-/// for; where the guess is wrong, the record is copied.
+#ifdef __clang__
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Winconsistent-missing-override"
+#endif
+/// The usual allocator, but for the large tensors of a thread that loads an archive. It lives for
+/// ever: tensors that can grow remember who made them.
 class PlacingAllocator : public c10::Allocator {
  public:
-  explicit PlacingAllocator(const std::shared_ptr<caffe2::serialize::ReadAdapterInterface>& file)
-      : usual_(c10::GetCPUAllocator()) {
-    caffe2::serialize::PyTorchStreamReader reader(file);
-    for (const std::string& name : reader.getAllRecords()) {
-      starts_.push_back(reader.getRecordOffset(name));
-    }
-    std::sort(starts_.begin(), starts_.end());
-    starts_.push_back(file->size());
-    c10::SetCPUAllocator(this);
+  static PlacingAllocator& instance() {
+    static auto* const allocator = new PlacingAllocator;
+    return *allocator;
   }
-  ~PlacingAllocator() override { c10::SetCPUAllocator(usual_); }
-  PlacingAllocator(const PlacingAllocator&) = delete;
 
+  [[nodiscard]] c10::DeleterFnPtr raw_deleter() const override { return usual_->raw_deleter(); }
   // From LibTorch 2.1 on these are no longer const: one of the two overrides.
-  c10::DataPtr allocate(std::size_t n) const { return place(n); }  // NOLINT
-  c10::DataPtr allocate(std::size_t n) { return place(n); }        // NOLINT
+  c10::DataPtr allocate(std::size_t n) const { return make(n); }  // NOLINT
+  c10::DataPtr allocate(std::size_t n) { return make(n); }        // NOLINT
   void copy_data(void* to, const void* from, std::size_t n) const { std::memcpy(to, from, n); }
 
  private:
-  [[nodiscard]] c10::DataPtr place(std::size_t n) const {
-    if (n < kLargeRecord) return usual_->allocate(n);
-    auto pages = std::make_unique<Pages>(n + page_size());
-    char* data = static_cast<char*>(pages->start) + guess(n) % page_size();
-    return {data, pages.release(), &Pages::free, c10::DeviceType::CPU};
-  }
+  PlacingAllocator() : usual_(c10::GetCPUAllocator()) {}
 
-  /// Where the next record that n bytes fill begins in the file; what follows it is the header of
-  /// the one after.
-  [[nodiscard]] std::size_t guess(std::size_t n) const {
-    constexpr std::size_t kLongestHeader = 4096;
-    for (std::size_t tried = 0; tried + 1 < starts_.size(); ++tried) {
-      const std::size_t i = (next_ + tried) % (starts_.size() - 1);
-      const std::size_t room = starts_[i + 1] - starts_[i];
-      if (room < n || room - n > kLongestHeader) continue;
-      next_ = i + 1;
-      return starts_[i];
-    }
-    return 0;
+  [[nodiscard]] c10::DataPtr make(std::size_t n) const {
+    if (loading == nullptr || n < kLargeRecord) return usual_->allocate(n);
+    return loading->place(n);
   }
 
   c10::Allocator* usual_;
-  std::vector<std::size_t> starts_;  // of the records, and the file's end
-  mutable std::size_t next_ = 0;
+};
+#ifdef __clang__
+#pragma clang diagnostic pop
+#endif
+
+/// While it lives, this thread's large tensors are placed. One at a time.
+class Placing {
+ public:
+  explicit Placing(Records& records) : lock_(one_at_a_time()), usual_(c10::GetCPUAllocator()) {
+    loading = &records;
+    c10::SetCPUAllocator(&PlacingAllocator::instance());
+  }
+  ~Placing() {
+    c10::SetCPUAllocator(usual_);
+    loading = nullptr;
+  }
+  Placing(const Placing&) = delete;
+
+ private:
+  static std::mutex& one_at_a_time() {
+    static std::mutex mutex;
+    return mutex;
+  }
+
+  std::unique_lock<std::mutex> lock_;
+  c10::Allocator* usual_;
 };
 
 }  // namespace
@@ -151,7 +220,8 @@ MappedArchive::MappedArchive(const std::filesystem::path& path)
 MappedArchive::~MappedArchive() = default;
 
 torch::jit::Module MappedArchive::load(const at::Device& device) {
-  const PlacingAllocator placing(file_);
+  Records records(file_);
+  const Placing placing(records);
   return torch::jit::load(std::shared_ptr<caffe2::serialize::ReadAdapterInterface>(file_), device);
 }
 

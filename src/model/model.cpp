@@ -178,6 +178,7 @@ std::vector<at::Tensor> Model::capture(const TokenIds& ids) {
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
+    if (state.mapped) state.mapped->require_unchanged();  // else the reason is no other
     throw ModelError(state.path.string() + " fails on " + std::to_string(ids.size()) +
                      " tokens: " + first_line(error));
   }
@@ -198,10 +199,13 @@ at::Tensor Model::logits(const TokenIds& ids) {
     }
     if (output.isTensor()) {
       const at::Tensor logits = output.toTensor();
+      if (state.mapped) state.mapped->require_unchanged();
       if (logits.dim() == 3 && logits.size(0) == 1 && logits.size(1) == std::int64_t(ids.size())) {
         return logits.squeeze(0).to(at::kCPU, at::kFloat);
       }
     }
+  } catch (const Error&) {
+    throw;
   } catch (const std::exception& error) {
     throw ModelError(state.path.string() + " fails on " + std::to_string(ids.size()) +
                      " tokens: " + first_line(error));

@@ -40,8 +40,9 @@ Visualizer::Visualizer(ShowOptions options)
 
 Shown Visualizer::show(const std::string& text, const std::string& prefix) {
   check_prefix(prefix);
-  auto& [load_timings, tokenizer, model] = loaded_;
-  Timings timings = load_timings;
+  const Tokenizer& tokenizer = loaded_.tokenizer;
+  Model& model = loaded_.model;
+  Timings timings = loaded_.timings;
   Shown shown =
       timed(timings, "tokenize", [&] { return tokenize(text, tokenizer, options_.max_tokens); });
   const std::vector<Label> labels = token_labels(tokenizer, shown.ids);

@@ -30,7 +30,8 @@ class Cli : public ::testing::Test {
 
   /// Runs a copy of the program that has nothing beside it.
   Outcome run_alone(const std::string& arguments) {
-    const fs::path copy = elsewhere("bare") / "bin" / "attnviz";
+    // Beside the tests, where programs may run.
+    const fs::path copy = fs::path(ATTNVIZ_PROGRAM).parent_path() / "alone" / "bin" / "attnviz";
     fs::create_directories(copy.parent_path());
     fs::copy_file(ATTNVIZ_PROGRAM, copy, fs::copy_options::overwrite_existing);
     return shell("'" + copy.string() + "' " + arguments);
