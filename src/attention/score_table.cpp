@@ -1,4 +1,4 @@
-#include "attnviz/attention.h"
+#include "attention/find_score.h"
 
 namespace attnviz {
 namespace {
@@ -52,6 +52,13 @@ constexpr std::array<ScoreInfo, kScores> kTable = {{
 
 std::span<const ScoreInfo, kScores> score_table() {
   return kTable;
+}
+
+std::optional<Score> find_score(std::string_view name) {
+  for (const ScoreInfo& info : kTable) {
+    if (info.name == name) return info.score;
+  }
+  return std::nullopt;
 }
 
 }  // namespace attnviz

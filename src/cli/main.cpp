@@ -6,13 +6,13 @@
 #include <cstdlib>
 #include <iostream>
 #include <string>
-#include <string_view>
 
 #include "attnviz/error.h"
 #include "attnviz/run.h"
 #include "commands.h"
 #include "help.h"
 #include "load_commands.h"
+#include "run/output.h"
 
 namespace attnviz::cli {
 namespace {
@@ -106,9 +106,7 @@ int status_of(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     spdlog::error("out of memory; try a shorter text (--max-tokens)");
   } catch (const std::exception& error) {
-    // Ours are one line; a library's may go on with a trace of its calls.
-    const std::string_view message = error.what();
-    spdlog::error("{}", message.substr(0, message.find('\n')));
+    spdlog::error("{}", message_of(error));
   }
   return failed;
 }

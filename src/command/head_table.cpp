@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <set>
 
+#include "attention/find_score.h"
 #include "terminal.h"
 
 namespace attnviz::command {
@@ -201,13 +202,6 @@ class Table {
 };
 
 }  // namespace
-
-std::optional<Score> find_score(std::string_view name) {
-  for (const ScoreInfo& info : score_table()) {
-    if (info.name == name) return info.score;
-  }
-  return {};
-}
 
 std::vector<Score> usual_scores() {
   return {Score::previous_token,  Score::current_token, Score::first_token,

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,9 +15,6 @@ struct TableOptions {
   std::size_t width = 80;     ///< columns that do not fit are left out, and named below
   bool colours = false;
 };
-
-/// The score that score_table calls so; none: there is no such.
-[[nodiscard]] std::optional<Score> find_score(std::string_view name);
 
 /// The columns that a person wants first.
 [[nodiscard]] std::vector<Score> usual_scores();

@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "attention/find_score.h"
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "attnviz/run.h"

@@ -41,8 +41,8 @@ HeatmapRows::HeatmapRows(const HeatmapItem& item)
     : item_(&item),
       rows_(cells_under_pixels(std::llround(item.box.height), item.values.size(0))),
       columns_(cells_under_pixels(std::llround(item.box.width), item.values.size(1))),
-      extremes_{std::vector<float>(std::size_t(item.values.size(1))),
-                std::vector<float>(std::size_t(item.values.size(1)))},
+      largest_(std::size_t(item.values.size(1))),
+      smallest_(largest_.size()),
       levels_(columns_.size()) {}
 
 bool HeatmapRows::seek(std::int64_t y) {
@@ -57,18 +57,18 @@ bool HeatmapRows::seek(std::int64_t y) {
 }
 
 void HeatmapRows::find_extremes() {
-  auto& [largest, smallest] = extremes_;
   const auto columns = item_->values.size(1);
   const float* cell = item_->values.data_ptr<float>();
-  std::fill(largest.begin(), largest.end(), -infinity);
-  std::fill(smallest.begin(), smallest.end(), infinity);
+  std::fill(largest_.begin(), largest_.end(), -infinity);
+  std::fill(smallest_.begin(), smallest_.end(), infinity);
   for (auto q = cells_.from; q < cells_.to; ++q) {
     const float* row = cell + q * columns;
     const auto end = item_->causal ? std::min(q + 1, columns) : columns;
-    for (std::int64_t k = 0; k < end; ++k) largest[k] = row[k] > largest[k] ? row[k] : largest[k];
+    for (std::int64_t k = 0; k < end; ++k)
+      largest_[k] = row[k] > largest_[k] ? row[k] : largest_[k];
     if (!diverges(item_->colours)) continue;
     for (std::int64_t k = 0; k < end; ++k) {
-      smallest[k] = row[k] < smallest[k] ? row[k] : smallest[k];
+      smallest_[k] = row[k] < smallest_[k] ? row[k] : smallest_[k];
     }
   }
 }
@@ -77,8 +77,8 @@ std::int16_t HeatmapRows::level_at(CellSpan columns) const {
   if (item_->causal && columns.from > cells_.to - 1) return blank_pixel;
   float largest = -infinity, smallest = infinity;
   for (auto k = columns.from; k < columns.to; ++k) {
-    largest = std::max(largest, extremes_.largest[k]);
-    smallest = std::min(smallest, extremes_.smallest[k]);
+    largest = std::max(largest, largest_[k]);
+    smallest = std::min(smallest, smallest_[k]);
   }
   if (largest == -infinity) return missing_pixel;
   const double value = shown_of(*item_, largest, smallest);

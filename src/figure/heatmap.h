@@ -33,18 +33,15 @@ class HeatmapRows {
   [[nodiscard]] const std::vector<std::int16_t>& levels() const { return levels_; }
 
  private:
-  // Of each column over the row's cells. NaN is passed over; smallest is kept for a diverging map
-  // alone.
-  struct Extremes {
-    std::vector<float> largest, smallest;
-  };
   void find_extremes();
   [[nodiscard]] std::int16_t level_at(CellSpan columns) const;
 
   const HeatmapItem* item_;
   std::vector<CellSpan> rows_, columns_;
   CellSpan cells_;  // of the row
-  Extremes extremes_;
+  // Of each column over the row's cells. NaN is passed over; smallest is kept for a diverging map
+  // alone.
+  std::vector<float> largest_, smallest_;
   std::vector<std::int16_t> levels_;
 };
 

@@ -89,9 +89,9 @@ Painter::Painter(const Drawing& drawing) : drawing_(drawing) {
     }
     for (const auto& item : drawing.texts) {
       auto lettering = letter(item);
-      const int left = static_cast<int>(std::lround(item.x)) + lettering.left;
-      const int top = static_cast<int>(std::lround(item.y)) + lettering.top;
-      texts_.push_back({&item, std::move(lettering), left, top});
+      lettering.left += static_cast<int>(std::lround(item.x));
+      lettering.top += static_cast<int>(std::lround(item.y));
+      texts_.push_back({&item, std::move(lettering)});
     }
     band_.create(std::min(band_rows, drawing.height), drawing.width);
   });
@@ -109,9 +109,9 @@ void Painter::paint_band(int top) {
   for (auto& heatmap : heatmaps_) paint_heatmap(heatmap);
   for (const auto& bar : drawing_.colour_bars) paint_bar(bar);
   for (const auto& line : drawing_.lines) fill(pixels_of(line.box), line.colour);
-  for (const auto& [item, lettering, left, above] : texts_) {
-    paint_cover(lettering.characters, left, above, item->colour);
-    paint_cover(lettering.marks, left, above, item->mark_colour);
+  for (const auto& [item, ink] : texts_) {
+    paint_cover(ink.characters, ink.left, ink.top, item->colour);
+    paint_cover(ink.marks, ink.left, ink.top, item->mark_colour);
   }
 }
 
@@ -120,7 +120,7 @@ void Painter::paint_heatmap(Heatmap& heatmap) {
   const auto& colours = levels(item->colours);
   const int from = std::max(place.y, top_), to = std::min(place.br().y, top_ + band_.rows);
   for (int y = from; y < to; ++y) {
-    if (rows.seek(y - place.y) || line.empty()) {
+    if (rows.seek(y - place.y)) {
       line.clear();
       for (const std::int16_t level : rows.levels()) {
         // Heatmaps come first: where there is no cell there is the paper.

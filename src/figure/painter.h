@@ -34,8 +34,7 @@ class Painter {
   };
   struct Text {
     const TextItem* item;
-    Lettering lettering;
-    int left, top;
+    Lettering lettering;  // from the picture's corner
   };
 
   void paint_band(int top);

@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -161,13 +160,13 @@ namespace {
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Winconsistent-missing-override"
 #endif
-/// The usual allocator, but for the large tensors of a thread that loads an archive. It lives for
-/// ever: tensors that can grow remember who made them.
+/// The usual allocator, but for the large tensors of a thread that loads an archive. Put in place
+/// by the first archive and left there, for ever: tensors that can grow remember who made them.
 class PlacingAllocator : public c10::Allocator {
  public:
-  static PlacingAllocator& instance() {
+  static void install() {
     static auto* const allocator = new PlacingAllocator;
-    return *allocator;
+    (void)allocator;
   }
 
   [[nodiscard]] c10::DeleterFnPtr raw_deleter() const override { return usual_->raw_deleter(); }
@@ -177,7 +176,7 @@ class PlacingAllocator : public c10::Allocator {
   void copy_data(void* to, const void* from, std::size_t n) const { std::memcpy(to, from, n); }
 
  private:
-  PlacingAllocator() : usual_(c10::GetCPUAllocator()) {}
+  PlacingAllocator() : usual_(c10::GetCPUAllocator()) { c10::SetCPUAllocator(this); }
 
   [[nodiscard]] c10::DataPtr make(std::size_t n) const {
     if (loading == nullptr || n < kLargeRecord) return usual_->allocate(n);
@@ -190,27 +189,15 @@ class PlacingAllocator : public c10::Allocator {
 #pragma clang diagnostic pop
 #endif
 
-/// While it lives, this thread's large tensors are placed. One at a time.
+/// While it lives, this thread's large tensors are placed.
 class Placing {
  public:
-  explicit Placing(Records& records) : lock_(one_at_a_time()), usual_(c10::GetCPUAllocator()) {
+  explicit Placing(Records& records) {
+    PlacingAllocator::install();
     loading = &records;
-    c10::SetCPUAllocator(&PlacingAllocator::instance());
   }
-  ~Placing() {
-    c10::SetCPUAllocator(usual_);
-    loading = nullptr;
-  }
+  ~Placing() { loading = nullptr; }
   Placing(const Placing&) = delete;
-
- private:
-  static std::mutex& one_at_a_time() {
-    static std::mutex mutex;
-    return mutex;
-  }
-
-  std::unique_lock<std::mutex> lock_;
-  c10::Allocator* usual_;
 };
 
 }  // namespace

@@ -17,8 +17,7 @@ class MappedArchive {
   explicit MappedArchive(const std::filesystem::path& path);
   ~MappedArchive();
 
-  /// Throws what torch::jit::load throws. From several threads, one after the other; those that
-  /// make tensors meanwhile make them as usual.
+  /// Throws what torch::jit::load throws. Threads that make tensors meanwhile make them as usual.
   [[nodiscard]] torch::jit::Module load(const at::Device& device);
 
   /// Throws ModelError where the file is no longer what it was when it was opened: then the weights

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "attention/find_score.h"
 #include "attention/kept_heads.h"
 #include "attnviz/checkpoint.h"
 #include "attnviz/error.h"
@@ -25,13 +26,6 @@ constexpr char kText[] = "attnviz:text", kTokens[] = "attnviz:tokens",
                kHeadNumbers[] = "attnviz:head_numbers", kPicture[] = "attnviz:picture:";
 
 constexpr std::int64_t kMostHeads = 1 << 20;  ///< in a layer
-
-std::optional<Score> score_named(const std::string& name) {
-  for (const ScoreInfo& info : score_table()) {
-    if (info.name == name) return info.score;
-  }
-  return std::nullopt;
-}
 
 at::Tensor score_matrix(const std::vector<RecordedHead>& heads) {
   const auto scores = recorded_scores();
@@ -113,7 +107,7 @@ std::vector<RecordedHead> read_heads(const SafetensorsFile& file,
     for (const std::string& name : names) {
       const double number = *value++;
       if (std::isinf(number)) throw ModelError("its scores are not finite");
-      const auto score = score_named(name);
+      const auto score = find_score(name);
       if (score && !std::isnan(number)) head.scores[static_cast<std::size_t>(*score)] = number;
     }
   }
