@@ -1,13 +1,16 @@
 #pragma once
 
 #include <stdexcept>
+#include <string>
 
 namespace attnviz {
 
 /// Every error this library throws. what() is one line that a person can act on: what is wrong,
-/// with what, and what to do. Exceptions of other libraries never leave a room of src/.
+/// with what, and what to do. Names in it may come from a hostile file: control characters, which
+/// would break the line or command the terminal, stand there as \xNN. Exceptions of other
+/// libraries never leave a room of src/.
 struct Error : std::runtime_error {
-  using std::runtime_error::runtime_error;
+  explicit Error(const std::string& message);
 };
 
 struct UsageError : Error {

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "attnviz/error.h"
+
+namespace attnviz::fuzz {
+
+/// Stops the program: the fuzzer keeps the input, and a test fails.
+[[noreturn]] inline void finding(const std::string& what) {
+  std::fprintf(stderr, "finding: %s\n", what.c_str());
+  std::abort();
+}
+
+/// Does something that may fail by our own errors, each a message of one line that says something.
+template <typename Work>
+void allowed_to_fail(Work work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    const std::string_view message = error.what();
+    if (message.empty() || message.find('\n') != std::string_view::npos) {
+      finding("a message that is not one line: " + std::string(message));
+    }
+  }
+}
+
+/// A file in memory that can be read by its path.
+class FileInMemory {
+ public:
+  explicit FileInMemory(std::string_view bytes = {}) : descriptor_(::memfd_create("input", 0)) {
+    write(bytes);
+  }
+  ~FileInMemory() { ::close(descriptor_); }
+  FileInMemory(const FileInMemory&) = delete;
+  FileInMemory& operator=(const FileInMemory&) = delete;
+
+  void write(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t n = ::write(descriptor_, bytes.data(), bytes.size());
+      if (n < 0) finding("no room for a file in memory");
+      bytes.remove_prefix(std::size_t(n));
+    }
+  }
+  [[nodiscard]] std::filesystem::path path() const {
+    return "/proc/self/fd/" + std::to_string(descriptor_);
+  }
+
+ private:
+  int descriptor_;
+};
+
+/// A folder of this process for files that must have a name of their own.
+class FolderInMemory {
+ public:
+  FolderInMemory() {
+    std::string name = "/dev/shm/attnviz-fuzz-XXXXXX";
+    if (!::mkdtemp(name.data())) finding("no folder in /dev/shm");
+    path_ = name;
+  }
+  ~FolderInMemory() { std::filesystem::remove_all(path_); }
+  FolderInMemory(const FolderInMemory&) = delete;
+  FolderInMemory& operator=(const FolderInMemory&) = delete;
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace attnviz::fuzz
