@@ -16,6 +16,7 @@ struct ImportOptions {
   std::optional<std::int64_t> n_heads;   ///< of each layer
   std::optional<std::int64_t> n_layers;  ///< only where layers share their weights
   std::optional<bool> exact_gelu;        ///< else what the checkpoint or its layout says
+  bool trusted = false;                  ///< of TorchScript: as ModelOptions::trusted
 };
 
 /// A checkpoint as the GPT of build_gpt.

@@ -32,6 +32,9 @@ struct ModelOptions {
   /// throw ModelError where it was written to, and a file that is cut short ends the program
   /// (SIGBUS).
   bool mapped = false;
+  /// A TorchScript file is a program. One with effects outside its tensors (see contents.h) is
+  /// refused unless it is trusted.
+  bool trusted = false;
 };
 
 /// What a model is. Sizes are none where the model does not show them.
@@ -55,8 +58,8 @@ struct ModelInfo {
 ///     model.capture({464, 50257});                // throws: 50257 is beyond the vocabulary
 class Model {
  public:
-  /// Throws FileError (missing, unreadable), ModelError (no TorchScript; an operator that this
-  /// LibTorch lacks; no such device).
+  /// Throws FileError (missing, unreadable), ModelError (no TorchScript; damaged; effects outside
+  /// its tensors; an operator that this LibTorch lacks; no such device).
   explicit Model(std::filesystem::path path, const ModelOptions& options = {});
   Model(Model&&) noexcept;
   Model& operator=(Model&&) noexcept;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "attnviz/attention.h"
+#include "attnviz/contents.h"
 #include "attnviz/figure.h"
 #include "attnviz/gpt.h"
 #include "attnviz/import.h"
@@ -181,6 +182,8 @@ struct Predictions {
 /// parameters, positions, vocabulary, weight_sets, capture; and where attnviz made it provenance,
 /// and which heads were pruned, masked and reset where some were.
 /// What the model does not show is null.
-[[nodiscard]] std::string to_json(const ModelInfo& info, const std::filesystem::path& path);
+[[nodiscard]] std::string to_json(const ModelContents& contents,
+                                  const std::optional<ModelInfo>& info,
+                                  const std::filesystem::path& path);
 
 }  // namespace attnviz

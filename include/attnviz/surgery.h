@@ -74,11 +74,12 @@ enum class HeadInit {
 /// The weights stay as they are; loops over layers are unrolled, and the methods compute what they
 /// did in evaluation mode. Writes `out` atomically.
 /// heads: of layers and heads as Model::capture gives them; means: as fold_means, or empty.
+/// trusted: as ModelOptions::trusted.
 /// Returns the names of its other methods: they are left out, since they might attend unmasked.
 /// Throws what GatedModel throws, UsageError for heads that do not exist, and FileError.
 std::vector<std::string> mask_script(const std::filesystem::path& model,
                                      const std::vector<HeadId>& heads,
                                      const std::vector<at::Tensor>& means,
-                                     const std::filesystem::path& out);
+                                     const std::filesystem::path& out, bool trusted = false);
 
 }  // namespace attnviz

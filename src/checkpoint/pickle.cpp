@@ -63,13 +63,19 @@ bool is_storage_class(const std::string& name) {
 
 class Machine {
  public:
-  Machine(std::string_view bytes, const TensorBuilder& build_tensor)
+  /// build_tensor: null where nothing is built, and only names are taken down.
+  Machine(std::string_view bytes, const TensorBuilder* build_tensor)
       : reader_(bytes), build_tensor_(build_tensor) {}
 
   Pickle run() {
     for (char opcode; (opcode = reader_.take(1)[0]) != kStop;) step(opcode);
     pickle_.top = pop();
     return std::move(pickle_);
+  }
+
+  PickleNames names() {
+    (void)run();
+    return std::move(names_);
   }
 
  private:
@@ -123,8 +129,9 @@ class Machine {
   void push_tensor(const PickleItems& arguments);
 
   Reader reader_;
-  const TensorBuilder& build_tensor_;
+  const TensorBuilder* build_tensor_;
   Pickle pickle_;
+  PickleNames names_;
   std::vector<PickleValue*> stack_;
   std::vector<std::size_t> marks_;  ///< heights of the stack
   std::unordered_map<std::uint32_t, PickleValue*> memo_;
@@ -148,6 +155,10 @@ void Machine::set_items(const PickleItems& items) {
 }
 
 void Machine::push_class(const std::string& name) {
+  if (!build_tensor_) {
+    names_.classes.push_back(name);
+    return void(push(PickleClass{name}));
+  }
   static const char* kKnown[] = {"collections.OrderedDict", "torch._utils._rebuild_tensor_v2",
                                  "torch._utils._rebuild_parameter", "torch.Size"};
   for (const char* known : kKnown) {
@@ -163,9 +174,11 @@ void Machine::push_class(const std::string& name) {
 void Machine::push_storage() {
   const PickleItems& items = expect<PickleTuple>(pop(), "a storage").items;
   if (items.size() < 5) throw ModelError("its pickle names a storage wrongly");
-  push(PickleStorage{expect<PickleClass>(items[1], "a storage's class").name,
-                     expect<std::string>(items[2], "a storage's key"),
-                     expect<std::int64_t>(items[4], "a storage's size")});
+  PickleStorage storage{expect<PickleClass>(items[1], "a storage's class").name,
+                        expect<std::string>(items[2], "a storage's key"),
+                        expect<std::int64_t>(items[4], "a storage's size")};
+  if (!build_tensor_) names_.storages.push_back(storage);
+  push(std::move(storage));
 }
 
 std::vector<std::int64_t> integers(const PickleValue* value) {
@@ -183,14 +196,15 @@ std::vector<std::int64_t> integers(const PickleValue* value) {
 /// (storage, offset, sizes, strides, requires_grad, hooks)
 void Machine::push_tensor(const PickleItems& arguments) {
   if (arguments.size() < 4) throw ModelError("its pickle builds a tensor wrongly");
-  push(build_tensor_(expect<PickleStorage>(arguments[0], "a storage"),
-                     expect<std::int64_t>(arguments[1], "an offset"), integers(arguments[2]),
-                     integers(arguments[3])));
+  push((*build_tensor_)(expect<PickleStorage>(arguments[0], "a storage"),
+                        expect<std::int64_t>(arguments[1], "an offset"), integers(arguments[2]),
+                        integers(arguments[3])));
 }
 
 void Machine::call() {
   const PickleItems& arguments = expect<PickleTuple>(pop(), "arguments").items;
   const std::string& name = expect<PickleClass>(pop(), "a function").name;
+  if (!build_tensor_) return void(push(std::monostate{}));  // whatever it would have made
   if (name == "torch._utils._rebuild_tensor_v2") return push_tensor(arguments);
   if (name == "torch._utils._rebuild_parameter" && !arguments.empty()) {
     return void(push(expect<at::Tensor>(arguments[0], "a tensor")));
@@ -324,16 +338,27 @@ void Machine::step(char opcode) {
       (void)pop();
       (void)top<PickleDict>("a dictionary");
       return;
+    case '\x81':  // NEWOBJ: a class and its arguments
+      if (build_tensor_) break;
+      (void)pop();
+      (void)pop();
+      push(PickleDict{});
+      return;
     default:
-      throw ModelError("its pickle has the opcode " + std::to_string(int(std::uint8_t(opcode))) +
-                       ", which tensors and plain containers do not need");
+      break;
   }
+  throw ModelError("its pickle has the opcode " + std::to_string(int(std::uint8_t(opcode))) +
+                   ", which tensors and plain containers do not need");
 }
 
 }  // namespace
 
 Pickle read_pickle(std::string_view bytes, const TensorBuilder& build_tensor) {
-  return Machine(bytes, build_tensor).run();
+  return Machine(bytes, &build_tensor).run();
+}
+
+PickleNames read_pickle_names(std::string_view bytes) {
+  return Machine(bytes, nullptr).names();
 }
 
 }  // namespace attnviz::checkpoint

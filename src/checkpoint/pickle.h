@@ -63,4 +63,14 @@ using TensorBuilder = std::function<at::Tensor(const PickleStorage&, std::int64_
 /// use; bytes that end too early.
 Pickle read_pickle(std::string_view bytes, const TensorBuilder& build_tensor);
 
+/// What a pickle names.
+struct PickleNames {
+  std::vector<PickleStorage> storages;
+  std::vector<std::string> classes;  ///< and functions
+};
+
+/// Reads any pickle that torch.jit.save makes. No class needs to be known: nothing is built.
+/// Throws ModelError: an opcode that such files do not use; bytes that end too early.
+PickleNames read_pickle_names(std::string_view bytes);
+
 }  // namespace attnviz::checkpoint

@@ -85,7 +85,10 @@ void add_figure_options(CLI::App& app, std::vector<FigureKind>& figures, FigureO
 /// --model, --max-tokens and those of add_capture_options.
 void add_model_options(CLI::App& app, ShowOptions& options);
 
-/// --vocab, --capture and --device.
+/// --trust-model
+CLI::Option* add_trust(CLI::App& app, bool& trusted);
+
+/// --vocab, --capture, --device and --trust-model.
 void add_capture_options(CLI::App& app, ModelOptions& options, std::filesystem::path& vocabulary);
 
 /// --json, --junit, --html, --out-dir, --heads and --dpi of a report of changes.

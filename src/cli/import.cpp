@@ -42,13 +42,15 @@ Run set_up_import(CLI::App& app) {
   app.add_option("--vocab", arguments->vocabulary, "folder of vocab.json and merges.txt")
       ->check(not_empty())
       ->option_text("DIR");
+  add_trust(app, options.import.trusted);
   add_verbosity(app);
   app.footer(R"(Examples:
   attnviz import trained_model.pth -o gpt.pt
   attnviz import ckpt.pt -o nano.pt --verify "To be or not to"
   attnviz import gpt2/ -o gpt2.pt
-No code of the checkpoint is run. Its layout is recognised by names and shapes:
-GPTTransformer, nanoGPT, minGPT, Hugging Face GPT-2.)");
+No code of a checkpoint is run (of TorchScript, only the model itself). Its
+layout is recognised by names and shapes: GPTTransformer, nanoGPT, minGPT,
+Hugging Face GPT-2.)");
   return [arguments](const command::Commands& run) { return run.import(*arguments); };
 }
 

@@ -85,6 +85,14 @@ void add_capture_options(CLI::App& app, ModelOptions& options, std::filesystem::
   app.add_option("--device", options.device, "where the model runs, such as cuda")
       ->option_text("D [" + options.device + "]")
       ->group("Model");
+  add_trust(app, options.trusted)->group("Model");
+}
+
+CLI::Option* add_trust(CLI::App& app, bool& trusted) {
+  return app
+      .add_flag("--trust-model", trusted,
+                "run a model whose code does more than compute, such as to write files")
+      ->option_text(" ");
 }
 
 void add_verbosity(CLI::App& app) {

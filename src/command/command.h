@@ -64,7 +64,7 @@ struct HeadsArguments {
 
 struct InfoArguments {
   std::filesystem::path model;
-  bool json = false;
+  bool json = false, no_run = false, trusted = false;
 };
 
 struct ImportArguments {

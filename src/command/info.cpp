@@ -1,9 +1,11 @@
 #include <cstdio>
 #include <iostream>
 
+#include "attnviz/contents.h"
 #include "attnviz/run.h"
 #include "command.h"
 #include "interrupts.h"
+#include "terminal.h"
 
 namespace attnviz::command {
 namespace {
@@ -41,9 +43,20 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-void print(const ModelInfo& info, const std::filesystem::path& path) {
+void print(const ModelContents& contents, const std::filesystem::path& path) {
   line("file", path.string());
-  line("bytes", std::to_string(info.file_size));
+  line("bytes", std::to_string(contents.file_size));
+  line("of tensors", std::to_string(contents.tensor_bytes));
+  line("operators", std::to_string(contents.operators.size()));
+  std::printf("%s\n", wrapped("  " + joined(contents.operators), 80, 2).c_str());
+  line("effects", std::string(contents.effects.empty() ? "none: it computes, and does no more"
+                                                       : "outside its tensors:"));
+  for (const OutsideEffect& effect : contents.effects) {
+    std::printf("  %s %s\n", effect.what.c_str(), effect.effect.c_str());
+  }
+}
+
+void print(const ModelInfo& info) {
   line("made by", std::string(info.record ? "attnviz" : "another program (TorchScript)"));
   line("layers", std::int64_t(info.n_heads.size()));
   line("heads", heads(info.n_heads));
@@ -72,11 +85,21 @@ void print(const ModelInfo& info, const std::filesystem::path& path) {
 int info(const InfoArguments& arguments) {
   const auto path = arguments.model.empty() ? built_in_model() : arguments.model;
   tell_of_cut_files();
-  const ModelInfo info = Model(path, {.mapped = true}).info();
+  const ModelContents contents = read_model_contents(path);
+  std::optional<ModelInfo> info;
+  if (!arguments.no_run && (contents.effects.empty() || arguments.trusted)) {
+    info = Model(path, {.mapped = true, .trusted = arguments.trusted}).info();
+  }
   if (arguments.json) {
-    std::cout << to_json(info, path) << '\n';
+    std::cout << to_json(contents, info, path) << '\n';
+    return kDone;
+  }
+  print(contents, path);
+  if (info) {
+    print(*info);
   } else {
-    print(info, path);
+    line("layers ...", std::string("not known: the model was not run") +
+                           (arguments.no_run ? "" : " (--trust-model runs it)"));
   }
   return kDone;
 }

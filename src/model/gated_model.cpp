@@ -24,7 +24,7 @@ struct GatedModel::State {
 
   State(const std::filesystem::path& file, const ModelOptions& options)
       : path(file),
-        module(load_torchscript(file, options.device)),
+        module(load_torchscript(file, {.device = options.device, .trusted = options.trusted})),
         device(options.device),
         kept(read_kept_heads(file)) {
     for (const at::Tensor& parameter : module.parameters()) parameter.set_requires_grad(false);

@@ -137,7 +137,7 @@ Gpt load_gpt(const std::filesystem::path& path) {
                      path.string() + " -o MODEL.pt");
   }
   std::set<at::ScalarType> types;
-  Gpt gpt{std::make_shared<torch::jit::Module>(load_torchscript(path, "cpu", &types)),
+  Gpt gpt{std::make_shared<torch::jit::Module>(load_torchscript(path, {.in_file = &types})),
           std::move(*record), Precision::single};
   if (types.contains(at::kHalf) || types.contains(at::kBFloat16)) gpt.precision = Precision::half;
   gpt.module->train();

@@ -36,20 +36,20 @@ struct Script {
 
 const TokenIds kProbe = {0, 1, 0, 2, 1};
 
-Script read_script(const fs::path& path) {
+Script read_script(const fs::path& path, bool trusted) {
   if (read_gpt_record(path)) {
     throw ModelError(path.string() + " is a model of attnviz already; it needs no import");
   }
   Script script;
   script.checkpoint = {"TorchScript", {path}, {}, {}};
-  const torch::jit::Module module = load_torchscript(path, "cpu");
+  const torch::jit::Module module = load_torchscript(path, {.trusted = trusted});
   for (const auto& parameter : module.named_parameters()) {
     script.checkpoint.tensors.push_back({parameter.name, parameter.value.detach()});
   }
   for (const auto& buffer : module.named_buffers()) {
     script.checkpoint.tensors.push_back({buffer.name, buffer.value});
   }
-  script.patterns = Model(path).capture(kProbe);
+  script.patterns = Model(path, {.trusted = trusted}).capture(kProbe);
   return script;
 }
 
@@ -278,7 +278,7 @@ class Import {
 ImportedGpt import_gpt(const fs::path& path, const ImportOptions& options) {
   Script script;
   if (is_torchscript(path)) {
-    script = read_script(path);
+    script = read_script(path, options.trusted);
   } else {
     script.checkpoint = read_checkpoint(path);
   }

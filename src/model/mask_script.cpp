@@ -130,14 +130,15 @@ torch::jit::ExtraFilesMap extra_files(const std::filesystem::path& path) {
 std::vector<std::string> mask_script(const std::filesystem::path& model,
                                      const std::vector<HeadId>& heads,
                                      const std::vector<at::Tensor>& means,
-                                     const std::filesystem::path& out) {
-  const GatedModel checked(model);  // says what is wrong with a model whose heads cannot be found
+                                     const std::filesystem::path& out, bool trusted) {
+  const GatedModel checked(
+      model, {.trusted = trusted});  // says what is wrong with a model whose heads cannot be found
   require_heads(checked.n_heads(), {}, heads);
   torch::NoGradGuard no_grad;
   try {
     Module module = torch::jit::load(model.string(), torch::kCPU);
     module.eval();
-    const Module runnable = load_torchscript(model, "cpu");
+    const Module runnable = load_torchscript(model, {.trusted = trusted});
     const std::vector<Silence> layers = silences(checked.n_heads(), heads, means, type_of(module));
     // Both graphs first: the second is made of the module as it was.
     std::vector<std::pair<std::string, std::shared_ptr<Graph>>> graphs;

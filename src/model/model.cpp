@@ -151,8 +151,10 @@ std::vector<at::Tensor> Model::State::capture_either(const at::Tensor& ids) {
 Model::Model(std::filesystem::path path, const ModelOptions& options)
     : state_(std::make_unique<State>()) {
   if (options.mapped) state_->mapped.emplace(path);
-  state_->module = load_torchscript(path, options.device, &state_->weight_types,
-                                    state_->mapped ? &*state_->mapped : nullptr);
+  state_->module = load_torchscript(path, {.device = options.device,
+                                           .trusted = options.trusted,
+                                           .in_file = &state_->weight_types,
+                                           .mapped = state_->mapped ? &*state_->mapped : nullptr});
   if (options.float64) widen_to_float64(state_->module);
   state_->record = read_gpt_record(path);
   state_->path = std::move(path);

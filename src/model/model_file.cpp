@@ -5,6 +5,7 @@
 
 #include <sstream>
 
+#include "attnviz/contents.h"
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "attnviz/model.h"
@@ -60,6 +61,18 @@ std::vector<at::Tensor> floating_tensors(const torch::jit::Module& module) {
   return found;
 }
 
+void require_no_effects(const fs::path& path) {
+  const ModelContents contents = read_model_contents(path);
+  if (contents.effects.empty()) return;
+  const OutsideEffect& first = contents.effects.front();
+  const std::size_t more = contents.effects.size() - 1;
+  throw ModelError(path.string() + " is refused: " + first.what + " " + first.effect +
+                   (more > 0 ? ", and there " + std::string(more > 1 ? "are " : "is ") +
+                                   std::to_string(more) + " more (attnviz info lists them)"
+                             : "") +
+                   "; run it nevertheless with --trust-model");
+}
+
 }  // namespace
 
 std::string first_line(const std::exception& error) {
@@ -111,17 +124,20 @@ void require_torchscript(const fs::path& path) {
   throw ModelError(path.string() + " is an archive, but not one of TorchScript");
 }
 
-torch::jit::Module load_torchscript(const fs::path& path, const std::string& device_name,
-                                    std::set<at::ScalarType>* in_file, MappedArchive* mapped) {
-  require_torchscript(path);
+torch::jit::Module load_torchscript(const fs::path& path, const LoadOptions& options) {
+  if (options.trusted) {
+    require_torchscript(path);
+  } else {
+    require_no_effects(path);
+  }
   try {
     torch::NoGradGuard no_grad;
-    const at::Device device(device_name);
+    const at::Device device(options.device);
     torch::jit::Module module =
-        mapped ? mapped->load(device) : torch::jit::load(path.string(), device);
+        options.mapped ? options.mapped->load(device) : torch::jit::load(path.string(), device);
     module.eval();
     for (at::Tensor tensor : floating_tensors(module)) {
-      if (in_file) in_file->insert(tensor.scalar_type());
+      if (options.in_file) options.in_file->insert(tensor.scalar_type());
       if (device.is_cpu() && is_half(tensor)) tensor.set_data(tensor.to(at::kFloat));
     }
     return module;

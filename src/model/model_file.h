@@ -17,14 +17,21 @@ bool is_torchscript(const std::filesystem::path& path);
 /// FileError where it cannot be read.
 void require_torchscript(const std::filesystem::path& path);
 
+struct LoadOptions {
+  std::string device = "cpu";
+  bool trusted = false;  ///< load it whatever it does
+  /// Told the floating types of its parameters and buffers, as they are in the file.
+  std::set<at::ScalarType>* in_file = nullptr;
+  /// The file that the weights stay in, where they shall; it must live as long as they.
+  MappedArchive* mapped = nullptr;
+};
+
 /// Loads a TorchScript archive in evaluation mode. On the CPU half and bfloat16 tensors become
 /// float32: LibTorch 1.13 cannot compute with them there.
-/// Throws what require_torchscript throws, and ModelError where LibTorch cannot load it.
-/// in_file: told the floating types of its parameters and buffers before that.
-/// mapped: the file that the weights stay in, where they shall; it must live as long as they.
-torch::jit::Module load_torchscript(const std::filesystem::path& path, const std::string& device,
-                                    std::set<at::ScalarType>* in_file = nullptr,
-                                    MappedArchive* mapped = nullptr);
+/// Throws what read_model_contents throws, and ModelError where it has effects outside its tensors
+/// and is not trusted, and where LibTorch cannot load it.
+torch::jit::Module load_torchscript(const std::filesystem::path& path,
+                                    const LoadOptions& options = {});
 
 /// Makes all floating parameters and buffers float64.
 void widen_to_float64(const torch::jit::Module& module);

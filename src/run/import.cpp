@@ -48,32 +48,42 @@ Predictions predict(Model& model, const Tokenizer& tokenizer, const std::string&
   return predictions;
 }
 
-std::string to_json(const ModelInfo& info, const std::filesystem::path& path) {
+std::string to_json(const ModelContents& contents, const std::optional<ModelInfo>& info,
+                    const std::filesystem::path& path) {
   using Json = nlohmann::ordered_json;
   const auto or_null = [](const std::optional<std::int64_t>& value) {
     return value ? Json(*value) : Json();
   };
   Json json = {{"file", path.string()},
-               {"file_bytes", info.file_size},
-               {"made_by_attnviz", info.record.has_value()},
-               {"layers", info.n_heads.size()},
-               {"heads", info.n_heads},
-               {"d_model", or_null(info.d_model)},
-               {"parameters", info.n_parameters},
-               {"positions", or_null(info.n_positions)},
-               {"vocabulary", or_null(info.vocabulary_size)},
-               {"weight_sets", or_null(info.n_weight_sets)},
-               {"weight_types", info.weight_types},
-               {"norm_epsilons", info.norm_epsilons},
-               {"capture", to_string(info.capture)}};
-  if (info.record) {
+               {"file_bytes", contents.file_size},
+               {"tensor_bytes", contents.tensor_bytes},
+               {"operators", contents.operators},
+               {"effects", Json::array()}};
+  for (const OutsideEffect& effect : contents.effects) {
+    json["effects"].push_back({{"what", effect.what}, {"effect", effect.effect}});
+  }
+  json["was_run"] = info.has_value();
+  if (info) {
+    json.update({{"made_by_attnviz", info->record.has_value()},
+                 {"layers", info->n_heads.size()},
+                 {"heads", info->n_heads},
+                 {"d_model", or_null(info->d_model)},
+                 {"parameters", info->n_parameters},
+                 {"positions", or_null(info->n_positions)},
+                 {"vocabulary", or_null(info->vocabulary_size)},
+                 {"weight_sets", or_null(info->n_weight_sets)},
+                 {"weight_types", info->weight_types},
+                 {"norm_epsilons", info->norm_epsilons},
+                 {"capture", to_string(info->capture)}});
+  }
+  if (info && info->record) {
     const auto list = [&json](const char* name, const std::vector<HeadId>& heads) {
       for (const HeadId head : heads) json[name].push_back(to_string(head));
     };
-    list("pruned", info.record->pruned);
-    list("masked", info.record->masked);
-    list("reset", info.record->reset);
-    for (const auto& [name, value] : info.record->provenance) json["provenance"][name] = value;
+    list("pruned", info->record->pruned);
+    list("masked", info->record->masked);
+    list("reset", info->record->reset);
+    for (const auto& [name, value] : info->record->provenance) json["provenance"][name] = value;
   }
   return json.dump(2, ' ', false, Json::error_handler_t::replace);
 }

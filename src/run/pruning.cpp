@@ -206,8 +206,8 @@ class Pruner {
 
   void write_masked_script() {
     write_file_atomically(options_.out, [&](const std::filesystem::path& temporary) {
-      for (const std::string& method :
-           mask_script(path_, result_.heads, order_->means(), temporary)) {
+      for (const std::string& method : mask_script(path_, result_.heads, order_->means(), temporary,
+                                                   options_.capture.trusted)) {
         result_.notes.push_back("its method " + method + " is left out: it might attend unmasked");
       }
       GatedModel masked(temporary, options_.capture);

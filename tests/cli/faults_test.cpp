@@ -1,0 +1,122 @@
+// What a machine can do to a program: each fault ends in one clear line, or in the work done, and
+// no file is ever half.
+#include <nlohmann/json.hpp>
+#include <opencv2/imgcodecs.hpp>
+
+#include "cli/program.h"
+#include "test_models.h"
+
+namespace attnviz {
+namespace {
+
+class Faults : public Cli {
+ protected:
+  /// Every picture can be decoded, and nothing else lies there.
+  void expect_whole_pictures(std::size_t n) const {
+    std::size_t found = 0;
+    for (const auto& entry : fs::directory_iterator(work())) {
+      EXPECT_EQ(entry.path().extension(), ".png") << entry.path();
+      EXPECT_FALSE(cv::imread(entry.path().string()).empty()) << entry.path();
+      ++found;
+    }
+    EXPECT_EQ(found, n);
+  }
+
+  /// Done, or one line and nothing written.
+  void expect_done_or_told(const Outcome& outcome, const std::string& about) {
+    if (outcome.status == 0) {
+      EXPECT_EQ(lines(outcome.out).size(), 1U) << about;
+      for (const auto& entry : fs::directory_iterator(work())) fs::remove(entry);
+      return;
+    }
+    EXPECT_EQ(outcome.status, 1) << about << ": " << outcome.err;
+    EXPECT_EQ(lines(outcome.err).size(), 1U) << about << ": " << outcome.err;
+    EXPECT_EQ(outcome.err.rfind("attnviz: ", 0), 0U) << about << ": " << outcome.err;
+    EXPECT_TRUE(fs::is_empty(work())) << about;
+  }
+};
+
+TEST_F(Faults, AFolderThatMayNotBeWrittenTo) {
+  expect_failure(run("'a text' --prefix a --out-dir /sys/kernel"), 1, "cannot write");
+}
+
+TEST_F(Faults, AFolderThatIsGone) {
+  const Outcome outcome =
+      run("'a text' --prefix a --dpi 40", "mkdir gone; cd gone; rmdir ../gone;");
+  EXPECT_EQ(outcome.status, 1) << outcome.err;
+  EXPECT_EQ(lines(outcome.err).size(), 1U) << outcome.err;
+}
+
+TEST_F(Faults, FewFileHandles) {
+  for (int n = 5; n < 20; n += 2) {  // with fewer the system itself cannot start it
+    const std::string limit = "ulimit -n " + std::to_string(n) + "; ";
+    expect_done_or_told(run("'a text' --prefix a --dpi 40 --figures last", limit), limit);
+  }
+}
+
+TEST_F(Faults, LittleMemory) {
+  // In KiB of address space: from too little for the libraries to enough for all of it.
+  for (int megabytes = 200; megabytes <= 2600; megabytes += 300) {
+    const std::string limit = "ulimit -v " + std::to_string(megabytes * 1024) + "; ";
+    expect_done_or_told(run("'a text' --prefix a --dpi 40 --figures last", limit), limit);
+  }
+}
+
+TEST_F(Faults, AReaderThatLeavesEndsItInSilence) {
+  const Outcome piped = run("heads --list scores | head -n 1");
+  EXPECT_EQ(piped.err, "");
+  EXPECT_EQ(lines(piped.out).size(), 1U);
+}
+
+TEST_F(Faults, RunsThatWriteToTheSameFilesAtOnce) {
+  const std::string one = " --prefix same --dpi 50 --quiet >/dev/null &";
+  const std::string program = "'" ATTNVIZ_PROGRAM "' ";
+  const Outcome outcome = run("'first' --prefix same --dpi 50 --quiet >/dev/null; wait",
+                              program + "'second text'" + one + program + "'third'" + one);
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.err, "");
+  expect_whole_pictures(3);
+}
+
+TEST_F(Faults, SignalsBeforeTheEndLeaveNoHalfFiles) {
+  for (const char* signal : {"INT", "TERM", "HUP", "KILL"}) {
+    // Killed as soon as the first picture is there.
+    (void)run(
+        "'To be or not to be' --prefix a --dpi 300 & p=$!; while kill -0 $p 2>/dev/null && "
+        "! ls a_* >/dev/null 2>&1; do :; done; kill -" +
+        std::string(signal) + " $p 2>/dev/null; wait $p");
+    for (const auto& entry : fs::directory_iterator(work())) {
+      EXPECT_FALSE(cv::imread(entry.path().string()).empty()) << signal << " " << entry.path();
+      fs::remove(entry);
+    }
+  }
+}
+
+TEST_F(Faults, AModelWithOtherEffectsIsToldOfAndNotRun) {
+  torch::jit::Module module("Test");
+  module.define("def forward(self, ids: Tensor):\n  torch.save(ids, \"" +
+                (work() / "victim").string() + "\")\n  return ids\n");
+  const std::string model = elsewhere("model.pt").string();
+  module.save(model);
+  expect_failure(run("'a text' --model '" + model + "'"), 1, "--trust-model");
+  expect_failure(run("heads --model '" + model + "'"), 1, "--trust-model");
+  const Outcome info = run("info '" + model + "'");
+  EXPECT_EQ(info.status, 0) << info.err;
+  EXPECT_NE(info.out.find("aten::save writes files"), std::string::npos) << info.out;
+  EXPECT_NE(info.out.find("was not run"), std::string::npos) << info.out;
+  EXPECT_TRUE(fs::is_empty(work()));
+  const auto json = nlohmann::json::parse(run("info --no-run --json").out);
+  EXPECT_EQ(json["was_run"], false);
+  EXPECT_TRUE(json["effects"].empty());
+  EXPECT_GT(json["operators"].size(), 10U);
+}
+
+TEST_F(Faults, NamesWithControlCharactersDoNotReachTheTerminal) {
+  const Outcome outcome = run("'a text' --model \"$(printf 'a\\nb\\033[31m')\"");
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_EQ(lines(outcome.err).size(), 1U) << outcome.err;
+  EXPECT_NE(outcome.err.find("a\\x0Ab\\x1B[31m"), std::string::npos) << outcome.err;
+}
+
+}  // namespace
+}  // namespace attnviz

@@ -1,0 +1,184 @@
+// A TorchScript file is a program, and may be damaged or made to do harm: what it would do is read
+// off it before anything of it is loaded.
+#include "attnviz/contents.h"
+
+#include <caffe2/serialize/inline_container.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "attnviz/error.h"
+#include "attnviz/file.h"
+#include "attnviz/model.h"
+#include "test_models.h"
+
+namespace attnviz {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// As module_with, whose forward begins with `statement`.
+torch::jit::Module module_that(const std::string& statement) {
+  return module_with("def forward(self, ids: Tensor):\n  " + statement +
+                     "\n  x = torch.embedding(self.table, ids)\n"
+                     "  scores = torch.matmul(x, x.transpose(1, 2)).unsqueeze(1)\n"
+                     "  return torch.softmax(scores, -1)\n");
+}
+
+class Contents : public ::testing::Test {
+ protected:
+  void expect_refused(const std::string& part) const {
+    try {
+      Model model(path());
+      ADD_FAILURE() << "was loaded, though it should be refused for: " << part;
+    } catch (const ModelError& error) {
+      const std::string message = error.what();
+      EXPECT_NE(message.find(part), std::string::npos) << message;
+      EXPECT_NE(message.find(path().string()), std::string::npos) << message;
+      EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+    }
+  }
+
+  void save(torch::jit::Module module) const { (void)saved(folder_, std::move(module)); }
+
+  /// Saves the module with one of its records changed.
+  void save_with(const torch::jit::Module& module, const std::string& record,
+                 const std::function<void(std::string&)>& change) const {
+    const fs::path whole = folder_.path() / "whole.pt";
+    module.save(whole.string());
+    caffe2::serialize::PyTorchStreamReader reader(whole.string());
+    caffe2::serialize::PyTorchStreamWriter writer(path().string());
+    bool is_there = false;
+    for (const std::string& name : reader.getAllRecords()) {
+      const auto [data, size] = reader.getRecord(name);
+      std::string bytes(static_cast<const char*>(data.get()), size);
+      if (name == record) change(bytes);
+      is_there = is_there || name == record;
+      if (name == "version" || name == ".data/version") continue;  // the writer writes it itself
+      if (name == ".data/serialization_id" || name == "byteorder") continue;
+      writer.writeRecord(name, bytes.data(), bytes.size());
+    }
+    writer.writeEndOfFile();
+    ASSERT_TRUE(is_there) << record;
+  }
+
+  [[nodiscard]] fs::path path() const { return folder_.path() / "model.pt"; }
+  TemporaryFolder folder_;
+};
+
+TEST_F(Contents, OfABenignModelAreItsOperatorsAndSizes) {
+  save(module_that("pass"));
+  const ModelContents contents = read_model_contents(path());
+  EXPECT_EQ(contents.operators,
+            (std::vector<std::string>{"aten::embedding", "aten::matmul", "aten::softmax",
+                                      "aten::transpose", "aten::unsqueeze"}));
+  EXPECT_TRUE(contents.effects.empty());
+  EXPECT_EQ(contents.tensor_bytes, (10 * 8 + 8 * 8) * sizeof(float));
+  EXPECT_EQ(contents.file_size, fs::file_size(path()));
+}
+
+TEST_F(Contents, AModelThatWritesAFileIsRefusedUnlessItIsTrusted) {
+  const fs::path victim = folder_.path() / "victim";
+  save(module_that("torch.save(ids, \"" + victim.string() + "\")"));
+  const ModelContents contents = read_model_contents(path());
+  ASSERT_EQ(contents.effects.size(), 1U);
+  EXPECT_EQ(contents.effects[0].what, "aten::save");
+  EXPECT_EQ(contents.effects[0].effect, "writes files");
+  expect_refused("aten::save writes files; run it nevertheless with --trust-model");
+  EXPECT_FALSE(fs::exists(victim));
+  Model trusted(path(), {.capture = CaptureMode::automatic, .trusted = true});
+  EXPECT_EQ(trusted.capture({1, 2}).size(), 1U);
+}
+
+TEST_F(Contents, OneThatOpensAFileIsRefused) {
+  save(module_that("ids = ids + torch.from_file(\"/etc/passwd\", False, 10)[0].long()"));
+  expect_refused("aten::from_file opens files");
+}
+
+TEST_F(Contents, CodeThatRunsWhileTheFileIsLoadedIsReadFirst) {
+  const fs::path victim = folder_.path() / "victim";
+  torch::jit::Module module = module_that("pass");
+  module.define(
+      "def __getstate__(self):\n  return (self.table, self.training)\n"
+      "def __setstate__(self, state: Tuple[Tensor, bool]):\n"
+      "  torch.save(state[0], \"" +
+      victim.string() +
+      "\")\n"
+      "  self.table = state[0]\n  self.training = state[1]\n");
+  save(module);
+  EXPECT_FALSE(fs::exists(victim));
+  expect_refused("aten::save");
+  EXPECT_FALSE(fs::exists(victim));
+}
+
+TEST_F(Contents, WhatAModelPrintsIsNoHarm) {
+  save(module_that("print(\"hello\")"));
+  EXPECT_TRUE(read_model_contents(path()).effects.empty());
+  EXPECT_EQ(read_model_contents(path()).operators.back(), "prim::Print");
+}
+
+TEST_F(Contents, EachWayOfCallingIsFound) {
+  // As an archive could be written by hand; LibTorch itself writes torch.save(...).
+  for (const char* call : {"ops.aten.save(ids, \"f\")", "ids.save(\"f\")", "f = torch.save",
+                           "getattr(ids, \"save\")(\"f\")", "getattr(ids, 'save')('f')"}) {
+    save_with(module_that("pass"), "code/__torch__.py", [&](std::string& code) {
+      const auto body = code.find("    x = ");
+      if (body != std::string::npos) code.insert(body, "    " + std::string(call) + "\n");
+      ASSERT_NE(body, std::string::npos) << code;
+    });
+    expect_refused("aten::save");
+  }
+}
+
+TEST_F(Contents, OperatorsAndClassesOfExtensionsAreRefused) {
+  save_with(module_that("pass"), "code/__torch__.py", [](std::string& code) {
+    code.insert(code.find("    x = "), "    y = ops.my_extension.run(ids)\n");
+  });
+  expect_refused("my_extension::run is no operator of LibTorch");
+  save_with(module_that("pass"), "data.pkl", [](std::string& pickle) {
+    pickle.insert(2, "c__torch__.torch.classes.dist_c10d\nStore\n");
+  });
+  expect_refused("torch.classes.dist_c10d.Store is a C++ class");
+}
+
+TEST_F(Contents, TensorsThatClaimMoreThanTheirRecordAreRefused) {
+  // Of `table`, 80 numbers: one byte behind the place, "cpu".
+  save_with(module_that("pass"), "data.pkl", [](std::string& pickle) {
+    const auto number = pickle.find("K\x50");
+    ASSERT_NE(number, std::string::npos);
+    pickle[number + 1] = '\x51';
+  });
+  expect_refused("claims more than its record data/0 holds");
+}
+
+TEST_F(Contents, RecordsThatClaimMoreThanTheFileAreRefused) {
+  save(module_that("pass"));
+  std::string bytes = read_file(path());
+  // The sizes in the archive's list of records, of the last entry that is named data/0.
+  const auto name = bytes.rfind("/data/0");
+  const auto entry = bytes.rfind("PK\x01\x02", name);
+  ASSERT_NE(entry, std::string::npos);
+  bytes[entry + 24 + 3] = '\x7f';
+  write_file_atomically(path(), bytes);
+  expect_refused("is damaged");  // by LibTorch's own look at it
+}
+
+TEST_F(Contents, CodeThatIsNestedTooDeeplyIsRefused) {
+  save_with(module_that("pass"), "code/__torch__.py", [](std::string& code) {
+    code.insert(code.find("    x = "),
+                "    y = " + std::string(5000, '(') + "1" + std::string(5000, ')') + "\n");
+  });
+  expect_refused("nested too deeply");
+}
+
+TEST_F(Contents, AFileCutAnywhereIsRefused) {
+  save(module_that("pass"));
+  const std::string bytes = read_file(path());
+  for (std::size_t length = 8; length < bytes.size(); length += bytes.size() / 40) {
+    write_file_atomically(path(), bytes.substr(0, length));
+    EXPECT_THROW((void)read_model_contents(path()), ModelError) << length;
+  }
+}
+
+}  // namespace
+}  // namespace attnviz
