@@ -4,6 +4,7 @@
 #include "attnviz/contents.h"
 #include "attnviz/run.h"
 #include "command.h"
+#include "file/one_line.h"
 #include "interrupts.h"
 #include "terminal.h"
 
@@ -11,7 +12,7 @@ namespace attnviz::command {
 namespace {
 
 void line(const char* name, const std::string& value) {
-  std::printf("%-12s %s\n", name, value.c_str());
+  std::printf("%-12s %s\n", name, one_line(value).c_str());
 }
 
 void line(const char* name, const std::optional<std::int64_t>& value) {
@@ -52,7 +53,7 @@ void print(const ModelContents& contents, const std::filesystem::path& path) {
   line("effects", std::string(contents.effects.empty() ? "none: it computes, and does no more"
                                                        : "outside its tensors:"));
   for (const OutsideEffect& effect : contents.effects) {
-    std::printf("  %s %s\n", effect.what.c_str(), effect.effect.c_str());
+    std::printf("  %s %s\n", one_line(effect.what).c_str(), effect.effect.c_str());
   }
 }
 
@@ -76,7 +77,7 @@ void print(const ModelInfo& info) {
   surgery("reset", info.record->reset);
   std::printf("provenance\n");
   for (const auto& [name, value] : info.record->provenance) {
-    std::printf("  %s: %s\n", name.c_str(), value.c_str());
+    std::printf("  %s: %s\n", one_line(name).c_str(), one_line(value).c_str());
   }
 }
 

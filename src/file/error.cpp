@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "file/one_line.h"
+
 namespace attnviz {
 namespace {
 
@@ -12,6 +14,8 @@ bool is_control(const std::string& text, std::size_t i) {
   const unsigned char next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0;
   return byte == 0xC2 && next >= 0x80 && next < 0xA0;
 }
+
+}  // namespace
 
 std::string one_line(const std::string& text) {
   std::string line;
@@ -30,8 +34,6 @@ std::string one_line(const std::string& text) {
   }
   return line;
 }
-
-}  // namespace
 
 Error::Error(const std::string& message) : std::runtime_error(one_line(message)) {}
 

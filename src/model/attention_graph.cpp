@@ -26,16 +26,34 @@ bool is_softmax(const Node& node) {
   return node.kind() == softmax || node.kind() == private_softmax;
 }
 
-/// Optional arguments take their defaults; a second one without a default is an error.
-void bind_default_arguments(Graph& graph, const c10::FunctionSchema& schema) {
+/// What an argument is for one whole text, by the names that transformers gave such arguments; null
+/// for any other name. All are [1, T] int64, as the ids.
+Value* usual_argument(Graph& graph, const std::string& name) {
+  namespace aten = c10::aten;
+  Value* ids = graph.inputs()[1];
+  if (name == "attention_mask") return graph.insert(aten::ones_like, {ids});
+  if (name == "token_type_ids") return graph.insert(aten::zeros_like, {ids});
+  if (name != "position_ids") return nullptr;
+  Value* length = graph.insert(aten::size, {ids, 1});
+  Value* device = graph.insert(c10::prim::device, {ids});
+  Value* positions = graph.insert(aten::arange, {length}, {{"device", device}});
+  return graph.insert(aten::unsqueeze, {positions, 0});
+}
+
+/// Optional arguments take their defaults, usual ones what they are for a whole text; any other is
+/// an error.
+void bind_other_arguments(Graph& graph, const c10::FunctionSchema& schema) {
   for (std::size_t i = graph.inputs().size(); i-- > 2;) {
     const auto& argument = schema.arguments().at(i);
-    if (!argument.default_value()) {
-      throw ModelError("its " + schema.name() + " wants the argument '" + argument.name() +
-                       "' besides the token ids");
-    }
     torch::jit::WithInsertPoint at_start(*graph.nodes().begin());
-    graph.inputs()[i]->replaceAllUsesWith(graph.insertConstant(*argument.default_value()));
+    Value* bound = argument.default_value() ? graph.insertConstant(*argument.default_value())
+                                            : usual_argument(graph, argument.name());
+    if (!bound) {
+      throw ModelError("its " + schema.name() + " wants the argument '" + argument.name() +
+                       "' besides the token ids; only attention_mask, position_ids and "
+                       "token_type_ids are known");
+    }
+    graph.inputs()[i]->replaceAllUsesWith(bound);
     graph.eraseInput(i);
   }
 }
@@ -105,7 +123,7 @@ std::shared_ptr<Graph> flat_graph(const Module& module, const std::string& metho
   std::shared_ptr<Graph> graph = method.graph()->copy();
   torch::jit::Inline(*graph);
   if (graph->inputs().size() < 2) throw ModelError("its " + method_name + " takes no token ids");
-  bind_default_arguments(*graph, method.function().getSchema());
+  bind_other_arguments(*graph, method.function().getSchema());
   simplify(graph, module);
   open_fused_attention(graph);
   return graph;

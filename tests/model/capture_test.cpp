@@ -192,6 +192,27 @@ def forward(self, ids, mask: Optional[Tensor]=None, with_cache: bool=False):
   EXPECT_EQ(model.capture({1, 2, 3}).size(), 1U);
 }
 
+TEST(Capture, UsualArgumentsAreWhatTheyAreForAWholeText) {
+  const TemporaryFolder folder;
+  torch::manual_seed(0);
+  Model without(saved(folder, module_with(kAttend + R"(
+def forward(self, ids):
+    positions = torch.arange(ids.size(1))
+    x = torch.embedding(self.table, ids) + torch.embedding(self.wpe, positions)
+    return self.attend(x + torch.embedding(self.wpe, torch.zeros_like(ids)))[0]
+)")));
+  const at::Tensor expected = without.capture({1, 2, 3}).at(0);
+  torch::manual_seed(0);
+  Model with(saved(folder, module_with(kAttend + R"(
+def forward(self, ids, attention_mask, position_ids, token_type_ids):
+    x = torch.embedding(self.table, ids) + torch.embedding(self.wpe, position_ids)
+    x = x + torch.embedding(self.wpe, token_type_ids)
+    return self.attend(x * attention_mask.unsqueeze(-1))[0]
+)")));
+  EXPECT_TRUE(at::equal(with.capture({1, 2, 3}).at(0), expected));
+  EXPECT_EQ(with.n_positions(), 8);
+}
+
 TEST(Capture, HalfWeightsAreWidened) {
   const TemporaryFolder folder;
   const auto path = folder.path() / "half.pt";

@@ -1,0 +1,10 @@
+#pragma once
+
+#include <string>
+
+namespace attnviz {
+
+/// A text from a file of unknown origin, fit for a terminal: control characters as \xNN.
+[[nodiscard]] std::string one_line(const std::string& text);
+
+}  // namespace attnviz
