@@ -26,18 +26,18 @@ namespace fs = std::filesystem;
 using Words = std::vector<std::string>;
 
 struct Effect {
-  const char* name;  ///< of the operator, behind its namespace
+  std::string_view name;  ///< of the operator, with its namespace
   const char* effect;
 };
 /// Of the operators of LibTorch 1.13 and 2.15 under aten and prim, those that have one.
 constexpr Effect kEffects[] = {
-    {"save", "writes files"},
-    {"from_file", "opens files, and may write to them"},
-    {"rpc_sync", "talks to other machines"},
-    {"rpc_async", "talks to other machines"},
-    {"rpc_remote", "talks to other machines"},
-    {"get_gradients", "talks to other machines"},
-    {"AddStatValue", "keeps statistics of the process"},
+    {"aten::save", "writes files"},
+    {"aten::from_file", "opens files, and may write to them"},
+    {"prim::rpc_sync", "talks to other machines"},
+    {"prim::rpc_async", "talks to other machines"},
+    {"prim::rpc_remote", "talks to other machines"},
+    {"aten::get_gradients", "talks to other machines"},
+    {"prim::AddStatValue", "keeps statistics of the process"},
 };
 
 /// Namespaces, of operators and of C++ classes, that do nothing but compute.
@@ -108,7 +108,8 @@ class Contents {
     };
     for (std::size_t i = 0; i < words.size(); ++i) {
       for (const Effect& known : kEffects) {
-        if (unquoted(words[i]) == known.name) add_effect(known);
+        const std::string_view behind = known.name.substr(known.name.find("::") + 2);
+        if (unquoted(words[i]) == behind) effects_[std::string(known.name)] = known.effect;
       }
       if (follows(i, {"print", "("})) operators_.insert("prim::Print");
       if (i > 0 && words[i - 1] == ".") continue;  // not the beginning of a name
@@ -126,11 +127,6 @@ class Contents {
       effects_[name_space + "::" + name] =
           "is no operator of LibTorch that is known to compute only";
     }
-  }
-
-  void add_effect(const Effect& known) {
-    const std::string name_space = known.name == std::string_view("AddStatValue") ? "prim" : "aten";
-    effects_[name_space + "::" + known.name] = known.effect;
   }
 
   /// The objects that a pickle makes, and the tensors that it looks at through their records.

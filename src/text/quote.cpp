@@ -1,7 +1,6 @@
 #include "text/quote.h"
 
-#include <cstdio>
-
+#include "file/one_line.h"
 #include "text/utf8.h"
 
 namespace attnviz::text {
@@ -17,9 +16,7 @@ std::string quote(std::string_view text) {
     const std::size_t length = character_length(text, i);
     const auto byte = static_cast<unsigned char>(text[i]);
     if (length == 0 || byte < 0x20 || byte == 0x7F) {
-      char escaped[8];
-      std::snprintf(escaped, sizeof escaped, "\\x%02X", byte);
-      quoted += escaped;
+      append_escaped(quoted, byte);
       ++i;
     } else {
       quoted += text.substr(i, length);

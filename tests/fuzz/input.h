@@ -70,6 +70,15 @@ class FolderInMemory {
   FolderInMemory& operator=(const FolderInMemory&) = delete;
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
+  /// The file's path.
+  [[nodiscard]] std::filesystem::path write(const char* name, std::string_view bytes) const {
+    std::FILE* file = std::fopen((path_ / name).c_str(), "wb");
+    if (!file) finding("a file that cannot be written");
+    std::fwrite(bytes.data(), 1, bytes.size(), file);
+    std::fclose(file);
+    return path_ / name;
+  }
+
  private:
   std::filesystem::path path_;
 };

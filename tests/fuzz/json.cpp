@@ -1,5 +1,5 @@
 #include "attnviz/batch.h"
-#include "attnviz/file.h"
+#include "attnviz/checkpoint.h"
 #include "attnviz/snapshot.h"
 #include "fuzz/input.h"
 #include "fuzz/targets.h"
@@ -26,11 +26,7 @@ void json(std::string_view bytes) {
   const char kind = bytes.front();
   bytes.remove_prefix(1);
   static const FolderInMemory folder;
-  const std::filesystem::path path = folder.path() / (kind == 'l' ? "a.jsonl" : "a.json");
-  std::FILE* file = std::fopen(path.c_str(), "wb");
-  if (!file) finding("a file that cannot be written");
-  std::fwrite(bytes.data(), 1, bytes.size(), file);
-  std::fclose(file);
+  const std::filesystem::path path = folder.write(kind == 'l' ? "a.jsonl" : "a.json", bytes);
   allowed_to_fail([&] {
     switch (kind) {
       case 'l':

@@ -1,4 +1,3 @@
-#include "attnviz/file.h"
 #include "attnviz/text.h"
 #include "fuzz/input.h"
 #include "fuzz/targets.h"
@@ -8,14 +7,9 @@ namespace attnviz::fuzz {
 void vocabulary(std::string_view bytes) {
   static const FolderInMemory folder;
   const std::size_t end = bytes.find('\0');
-  const auto write = [](const char* name, std::string_view content) {
-    std::FILE* file = std::fopen((folder.path() / name).c_str(), "wb");
-    if (!file) finding("a file that cannot be written");
-    std::fwrite(content.data(), 1, content.size(), file);
-    std::fclose(file);
-  };
-  write("vocab.json", bytes.substr(0, end));
-  write("merges.txt", end == std::string_view::npos ? std::string_view() : bytes.substr(end + 1));
+  (void)folder.write("vocab.json", bytes.substr(0, end));
+  (void)folder.write("merges.txt",
+                     end == std::string_view::npos ? std::string_view() : bytes.substr(end + 1));
   allowed_to_fail([&] {
     const Tokenizer tokenizer(folder.path());
     const std::string text = "The cat\tsat. \xE2\x82\xAC\xFF" + std::string(bytes.substr(0, 400));
