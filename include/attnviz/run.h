@@ -178,10 +178,11 @@ struct Predictions {
 [[nodiscard]] Predictions predict(Model& model, const Tokenizer& tokenizer, const std::string& text,
                                   std::size_t n_next = 5);
 
-/// One JSON object: file, file_bytes, made_by_attnviz, layers, heads (of each layer), d_model,
-/// parameters, positions, vocabulary, weight_sets, capture; and where attnviz made it provenance,
-/// and which heads were pruned, masked and reset where some were.
-/// What the model does not show is null.
+/// One JSON object: file, file_bytes, tensor_bytes, operators, effects, was_run; of a model that
+/// was run made_by_attnviz, layers, heads (of each layer), d_model, parameters, positions,
+/// vocabulary, weight_sets, weight_types, norm_epsilons, capture, null where it does not show them;
+/// and where attnviz made it provenance, and which heads were pruned, masked and reset where some
+/// were.
 [[nodiscard]] std::string to_json(const ModelContents& contents,
                                   const std::optional<ModelInfo>& info,
                                   const std::filesystem::path& path);
