@@ -1,30 +1,14 @@
 #pragma once
 
 #include <torch/script.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <string>
 
 #include "attnviz/gpt.h"
+#include "temporary_folder.h"
 
 namespace attnviz {
-
-/// A folder of its own for one test, removed with it.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "attnviz-test-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 inline GptConfig tiny_gpt() {
   GptConfig config = trainable_gpt(2, 4, 16);

@@ -1,7 +1,8 @@
 #include "wording.h"
 
+#include <charconv>
 #include <cmath>
-#include <cstdio>
+#include <iterator>
 
 #include "attnviz/heads.h"
 
@@ -117,18 +118,22 @@ std::string flagged(const HeadFindings& head, const HeadFlag& flag) {
 
 }  // namespace
 
+// Not by printf, which writes 0,93 where the program around the library has set such a locale.
 std::string decimals(double value, int n) {
-  char text[64];
-  // Nothing is -0.00.
+  char text[400];  // the largest double has 309 digits before its point
   const double half = 0.5 * std::pow(10, -n);
-  std::snprintf(text, sizeof text, "%.*f", n, std::abs(value) < half ? 0.0 : value);
-  return text;
+  const double shown = std::abs(value) < half ? 0.0 : value;  // nothing is -0.00
+  return {text, std::to_chars(text, std::end(text), shown, std::chars_format::fixed, n).ptr};
+}
+
+std::string signed_decimals(double value, int n) {
+  const std::string number = decimals(value, n);
+  return number.starts_with('-') ? number : "+" + number;
 }
 
 std::string short_number(double value) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.2g", value);
-  return text;
+  return {text, std::to_chars(text, std::end(text), value, std::chars_format::general, 2).ptr};
 }
 
 std::string counted(std::int64_t n, const std::string& noun) {

@@ -14,8 +14,8 @@
 namespace attnviz::checkpoint {
 namespace {
 
-constexpr std::uint32_t kEntry = 0x02014b50, kEnd = 0x06054b50, kLongEnd = 0x06064b50,
-                        kLongEndPlace = 0x07064b50, kIsLong = 0xFFFFFFFF;
+constexpr std::uint32_t kEntry = 0x02014b50, kLongEnd = 0x06064b50, kLongEndPlace = 0x07064b50,
+                        kIsLong = 0xFFFFFFFF;
 constexpr std::size_t kEntrySize = 46, kEndSize = 22, kLongEndPlaceSize = 20, kLongEndSize = 56;
 /// Deflate makes of a byte at most that many.
 constexpr std::uint64_t kMostInflated = 1032;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "attnviz/error.h"
+#include "checkpoint/archive.h"
 #include "checkpoint/formats.h"
 #include "checkpoint/pickle.h"
 
@@ -32,7 +33,8 @@ c10::ScalarType type_of(const std::string& storage) {
 /// The tensors of one archive; each storage is read once, however many tensors look at it.
 class Storages {
  public:
-  explicit Storages(const fs::path& path) : reader_(path.string()), size_(fs::file_size(path)) {}
+  explicit Storages(const fs::path& path)
+      : records_(record_sizes(path)), reader_(path.string()), size_(fs::file_size(path)) {}
 
   caffe2::serialize::PyTorchStreamReader& reader() { return reader_; }
 
@@ -60,10 +62,13 @@ class Storages {
   }
 
   at::Tensor read(const PickleStorage& storage, c10::ScalarType type) {
-    auto [bytes, size] = reader_.getRecord("data/" + storage.key);
-    if (size < std::size_t(storage.numel) * c10::elementSize(type)) {
+    const std::string name = "data/" + storage.key;
+    const auto record = records_.find(name);
+    if (record == records_.end() ||
+        record->second < std::uint64_t(storage.numel) * c10::elementSize(type)) {
       throw ModelError("a tensor of it claims more than the file holds");
     }
+    const auto bytes = std::get<0>(reader_.getRecord(name));
     const auto options = at::TensorOptions(at::kCPU).dtype(type);
     return at::from_blob(bytes.get(), {storage.numel}, options).clone();
   }
@@ -89,6 +94,7 @@ class Storages {
     }
   }
 
+  std::map<std::string, std::uint64_t> records_;  ///< their sizes, looked at before they are read
   caffe2::serialize::PyTorchStreamReader reader_;
   std::uint64_t size_;
   std::map<std::string, at::Tensor> kept_;

@@ -32,7 +32,7 @@ int parse_and_run(int argc, char** argv, command::ExitStatus& failed) {
   std::cout << chosen.text;
   const int status = chosen.run ? chosen.run(load_commands()) : command::kDone;
   std::cout.flush();
-  if (!std::cout) throw FileError("cannot write to standard output");
+  if (!std::cout || std::ferror(stdout) != 0) throw FileError("cannot write to standard output");
   return status;
 }
 

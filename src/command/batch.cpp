@@ -56,8 +56,8 @@ int print_plan(const std::vector<BatchText>& texts, const BatchOptions& options)
   const BatchPlan plan = plan_batch(texts, options);
   std::int64_t n_there = 0;
   for (const BatchPlan::Item& item : plan.items) {
-    std::cout << item.input << (item.is_there ? ": there already\n" : ": to do\n");
-    for (const auto& file : item.files) std::cout << "  " << file.string() << '\n';
+    std::cout << printed(item.input) << (item.is_there ? ": there already\n" : ": to do\n");
+    for (const auto& file : item.files) std::cout << "  " << printed(file) << '\n';
     n_there += item.is_there;
   }
   spdlog::info("{}: {} to do, {} there already; nothing was written",

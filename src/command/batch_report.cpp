@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "command.h"
+#include "file/one_line.h"
 #include "terminal.h"
 
 namespace attnviz::command {
@@ -22,7 +23,7 @@ void report_failures(const BatchResult& result) {
   constexpr std::size_t kMost = 20;
   const std::vector<BatchFailure>& failures = result.failures;
   for (std::size_t i = 0; i < std::min(failures.size(), kMost); ++i) {
-    spdlog::error("{}: {}", failures[i].input, failures[i].why);
+    spdlog::error("{}: {}", one_line(failures[i].input), one_line(failures[i].why));
   }
   if (failures.size() > kMost) {
     spdlog::error("and {} more that failed; index.jsonl has them all, under error",
@@ -64,7 +65,7 @@ void report_batch(const BatchResult& result, double seconds) {
   if (!result.stopped.empty()) {
     spdlog::error("stopped before the end: {}; the same command goes on", result.stopped);
   }
-  for (const auto& file : result.files) std::cout << file.string() << '\n';
+  for (const auto& file : result.files) std::cout << printed(file) << '\n';
 }
 
 }  // namespace attnviz::command

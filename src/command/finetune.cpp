@@ -6,6 +6,7 @@
 #include "attnviz/finetuning.h"
 #include "command.h"
 #include "interrupts.h"
+#include "terminal.h"
 #include "training_line.h"
 
 namespace attnviz::command {
@@ -95,7 +96,7 @@ int finetune(const FinetuneRunOptions& options) {
   std::cout << "\nsince before training:\n";
   print_changes(result.changes);
   std::cout << '\n' << wrapped(balance(result), output_width(), 2) << '\n';
-  for (const auto& file : result.files) std::cout << file.string() << '\n';
+  for (const auto& file : result.files) std::cout << printed(file) << '\n';
   return kDone;
 }
 

@@ -6,6 +6,7 @@
 
 #include "attnviz/error.h"
 #include "command.h"
+#include "file/one_line.h"
 #include "terminal.h"
 
 namespace attnviz::command {
@@ -126,7 +127,7 @@ void print_changes(const Survey& survey, const std::string& older, const std::st
                                   "0.1 or more"
                                 : "")
             << '\n';
-  for (const std::string& change : changes) std::cout << "  " << change << '\n';
+  for (const std::string& change : changes) std::cout << "  " << one_line(change) << '\n';
 }
 
 }  // namespace attnviz::command

@@ -151,7 +151,7 @@ int heads(const HeadsArguments& arguments) {
       print_changes(surveys.back(), to_json(surveys[i]), surveys[i].model);
     }
     if (!older.empty()) print_changes(surveys.back(), older, arguments.compare.string());
-    for (const auto& file : figures) std::cout << '\n' << file.string() << '\n';
+    for (const auto& file : figures) std::cout << '\n' << printed(file) << '\n';
   }
   const bool is_whole = std::all_of(surveys.begin(), surveys.end(),
                                     [](const Survey& survey) { return survey.skipped.empty(); });

@@ -7,6 +7,7 @@
 #include "attnviz/error.h"
 #include "attnviz/run.h"
 #include "command.h"
+#include "terminal.h"
 
 namespace attnviz::command {
 namespace {
@@ -35,7 +36,7 @@ void print(const Predictions& predictions) {
 
 int import(const ImportArguments& arguments) {
   report(run_import(arguments.options));
-  std::cout << arguments.options.out.string() << std::endl;
+  std::cout << printed(arguments.options.out) << std::endl;
   if (arguments.verify) {
     const Tokenizer tokenizer(arguments.vocabulary.empty() ? built_in_vocabulary()
                                                            : arguments.vocabulary);

@@ -13,7 +13,7 @@ int merge(const MergeArguments& arguments) {
   report_failures(result);
   spdlog::info("{} of {}, {} of them failed", counted(result.progress.texts, "text"),
                counted(std::int64_t(arguments.folders.size()), "folder"), result.progress.failed);
-  for (const auto& file : result.files) std::cout << file.string() << '\n';
+  for (const auto& file : result.files) std::cout << printed(file) << '\n';
   return kDone;
 }
 

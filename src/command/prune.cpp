@@ -70,7 +70,7 @@ void print_rest(const PruneOptions& options, const PruneResult& result) {
   }
   if (!options.dry_run) {
     std::cout << "bytes " << result.bytes_before << " -> " << result.bytes_after << '\n'
-              << options.out.string() << '\n';
+              << printed(options.out) << '\n';
   }
 }
 

@@ -12,7 +12,7 @@ int reset(const ResetOptions& options) {
                            "(attnviz finetune --freeze-others trains them alone)",
                        output_width(), 2)
             << '\n'
-            << options.out.string() << '\n';
+            << printed(options.out) << '\n';
   return kDone;
 }
 

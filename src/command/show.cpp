@@ -71,7 +71,7 @@ int show(const ShowArguments& arguments) {
     if (arguments.json) {
       std::cout << to_json(shown) << '\n';
     } else {
-      for (const auto& file : shown.files) std::cout << file.string() << '\n';
+      for (const auto& file : shown.files) std::cout << printed(file) << '\n';
     }
   }
   return kDone;

@@ -72,7 +72,7 @@ void remove_obsolete(const SnapshotReport& report) {
 
 int snapshot_init(const SnapshotArguments& arguments) {
   write_starter_suite(arguments.suite, arguments.model);
-  std::cout << arguments.suite.string() << '\n';
+  std::cout << printed(arguments.suite) << '\n';
   spdlog::info("next: attnviz snapshot record {}", arguments.suite.string());
   return kDone;
 }
@@ -81,7 +81,7 @@ int snapshot_record(const SnapshotArguments& arguments) {
   refuse_in_ci("snapshot record");
   const Suite suite = read_suite(arguments.suite);
   const std::vector<fs::path> files = record_suite(suite, arguments.options);
-  for (const fs::path& file : files) std::cout << file.string() << '\n';
+  for (const fs::path& file : files) std::cout << printed(file) << '\n';
   if (const std::size_t n = suite.texts.size() - files.size(); n > 0) {
     spdlog::info(
         "{} had a baseline and keep{} it; snapshot check {} --update records anew what "

@@ -8,6 +8,7 @@
 
 #include "attnviz/file.h"
 #include "command.h"
+#include "file/one_line.h"
 #include "terminal.h"
 
 namespace attnviz::command {
@@ -31,7 +32,7 @@ void print_heads(const TextResult& text, std::size_t n_heads) {
 void print_text(const TextResult& text, std::size_t name_width, std::size_t n_heads) {
   std::string start(to_string(text.verdict));
   start.resize(9, ' ');
-  start += text.name;
+  start += one_line(text.name);
   start.resize(std::max(start.size(), 9 + name_width) + 2, ' ');
   const std::size_t room = std::max<std::size_t>(output_width(), 40) - (11 + name_width);
   std::istringstream lines(wrapped(text.message, room));
@@ -44,7 +45,7 @@ void print_text(const TextResult& text, std::size_t name_width, std::size_t n_he
     start.assign(11 + name_width, ' ');
   }
   print_heads(text, n_heads);
-  for (const auto& file : text.files) std::cout << "  picture: " << file.string() << '\n';
+  for (const auto& file : text.files) std::cout << "  picture: " << printed(file) << '\n';
 }
 
 void print_summary(const SnapshotReport& report) {

@@ -12,6 +12,8 @@
 #include <iterator>
 #include <sstream>
 
+#include "file/one_line.h"
+
 namespace attnviz::command {
 
 std::size_t output_width() {
@@ -30,6 +32,7 @@ std::string wrapped(std::string_view text, std::size_t width, std::size_t indent
   std::istringstream words{std::string(text)};
   std::string lines, line;
   for (std::string word; words >> word;) {
+    word = one_line(word);
     if (line.empty()) {
       line = word;
     } else if (line.size() + 1 + word.size() <= width) {
@@ -40,6 +43,10 @@ std::string wrapped(std::string_view text, std::size_t width, std::size_t indent
     }
   }
   return lines + line;
+}
+
+std::string printed(const std::filesystem::path& path) {
+  return ::isatty(STDOUT_FILENO) != 0 ? one_line(path.string()) : path.string();
 }
 
 std::string duration(double seconds) {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -15,8 +16,13 @@ std::size_t output_width();
 bool has_colours();
 
 /// Broken between words into lines of at most `width` characters, those after the first with
-/// `indent` spaces before them; no newline at the end. A longer word has a line of its own.
+/// `indent` spaces before them; no newline at the end. A longer word has a line of its own. Control
+/// characters, which may come from a file, stand there as \xNN.
 std::string wrapped(std::string_view text, std::size_t width, std::size_t indent = 0);
+
+/// A path for standard output: as it is, for programs that read it; on a terminal, which control
+/// characters would command, with those as \xNN.
+std::string printed(const std::filesystem::path& path);
 
 /// `12 s`, `3 min`, `1 h 20 min`.
 std::string duration(double seconds);

@@ -6,6 +6,7 @@
 #include "attnviz/run.h"
 #include "command.h"
 #include "interrupts.h"
+#include "terminal.h"
 #include "training_line.h"
 
 namespace attnviz::command {
@@ -43,7 +44,7 @@ int train(const TrainRunOptions& options) {
         report(measure);
       });
   if (was_interrupted()) spdlog::warn("interrupted; what was learned so far is saved");
-  std::cout << options.out.string() << '\n';
+  std::cout << printed(options.out) << '\n';
   return was_interrupted() ? kFailed : kDone;
 }
 

@@ -85,7 +85,7 @@ bool has_any(const HeadNumbers& numbers) {
 
 ValueScale unit_scale(const std::string& title) {
   ValueScale scale{title, ColourMap::blues, {0, 1}, {}, 2};
-  for (const auto* label : {"0", "0.5", "1"}) scale.ticks.push_back({std::stod(label), label});
+  scale.ticks = {{0, "0"}, {0.5, "0.5"}, {1, "1"}};
   return scale;
 }
 

@@ -129,24 +129,44 @@ std::shared_ptr<Graph> flat_graph(const Module& module, const std::string& metho
   return graph;
 }
 
+Value* logits_output(Graph& graph) {
+  const auto fail = [] { return ModelError("it returns no logits"); };
+  if (graph.outputs().empty()) throw fail();
+  Value* output = graph.outputs()[0];
+  while (!output->type()->isSubtypeOf(*c10::TensorType::get())) {
+    const auto inputs = output->node()->inputs();
+    const bool is_dict = output->node()->kind() == torch::jit::prim::DictConstruct;
+    const bool is_tuple = output->node()->kind() == torch::jit::prim::TupleConstruct;
+    Value* inner = is_tuple && !inputs.empty() ? inputs[0] : nullptr;
+    for (std::size_t i = 0; is_dict && i + 1 < inputs.size(); i += 2) {
+      const auto key = torch::jit::toIValue(inputs[i]);
+      if (key && key->isString() && key->toStringRef() == "logits") inner = inputs[i + 1];
+    }
+    if (!inner) throw fail();
+    output = inner;
+  }
+  return output;
+}
+
+void set_outputs(const std::shared_ptr<Graph>& graph, const std::vector<Value*>& outputs) {
+  while (!graph->outputs().empty()) graph->eraseOutput(graph->outputs().size() - 1);
+  for (Value* output : outputs) graph->registerOutput(output);
+  torch::jit::EliminateDeadCode(graph);
+}
+
 AttentionGraph cut_attention_graph(const Module& module, const std::string& method) {
   std::shared_ptr<Graph> graph = flat_graph(module, method);
   std::vector<Value*> found = softmax_outputs(*graph);
   torch::jit::AliasDb aliases(graph);
   for (Value*& value : found) value = untouched(*graph, value, aliases);
-  while (!graph->outputs().empty()) graph->eraseOutput(graph->outputs().size() - 1);
-  for (Value* value : found) graph->registerOutput(value);
-  torch::jit::EliminateDeadCode(graph);
+  set_outputs(graph, found);
   return {graph, find_facts(*graph, module)};
 }
 
 void keep_outputs(AttentionGraph& attention, const std::vector<std::size_t>& keep) {
-  Graph& graph = *attention.graph;
   std::vector<Value*> kept;
-  for (const std::size_t i : keep) kept.push_back(graph.outputs()[i]);
-  while (!graph.outputs().empty()) graph.eraseOutput(graph.outputs().size() - 1);
-  for (Value* value : kept) graph.registerOutput(value);
-  torch::jit::EliminateDeadCode(attention.graph);
+  for (const std::size_t i : keep) kept.push_back(attention.graph->outputs()[i]);
+  set_outputs(attention.graph, kept);
 }
 
 }  // namespace attnviz

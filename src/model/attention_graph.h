@@ -26,7 +26,15 @@ std::shared_ptr<torch::jit::Graph> flat_graph(const torch::jit::Module& module,
 /// The results of its softmax nodes, in order. Throws ModelError where some cannot be reached.
 std::vector<torch::jit::Value*> softmax_outputs(torch::jit::Graph& graph);
 
-/// Throws ModelError where `method` wants more than one argument, or where a softmax cannot be
+/// What a method returns of logits: the tensor, the first of a tuple, or a dictionary's "logits".
+/// Throws ModelError where there is none.
+torch::jit::Value* logits_output(torch::jit::Graph& graph);
+
+/// Makes these values the graph's outputs, in this order, and leaves what they need.
+void set_outputs(const std::shared_ptr<torch::jit::Graph>& graph,
+                 const std::vector<torch::jit::Value*>& outputs);
+
+/// Throws ModelError where `method` wants an argument of unknown use, or where a softmax cannot be
 /// reached (it runs inside a loop or branch that depends on the input).
 AttentionGraph cut_attention_graph(const torch::jit::Module& module, const std::string& method);
 

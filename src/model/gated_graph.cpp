@@ -1,7 +1,5 @@
 #include "model/gated_graph.h"
 
-#include <torch/csrc/jit/passes/dead_code_elimination.h>
-
 #include <algorithm>
 
 #include "attnviz/error.h"
@@ -37,18 +35,6 @@ Value* product_with_values(Value* pattern) {
   return nullptr;
 }
 
-Value* first_tensor(Graph& graph) {
-  Value* output = graph.outputs().empty() ? nullptr : graph.outputs()[0];
-  if (output && output->node()->kind() == torch::jit::prim::TupleConstruct &&
-      !output->node()->inputs().empty()) {
-    output = output->node()->input(0);
-  }
-  if (!output || !output->type()->isSubtypeOf(*c10::TensorType::get())) {
-    throw ModelError("it returns no logits");
-  }
-  return output;
-}
-
 }  // namespace
 
 std::vector<Value*> head_outputs(Graph& graph, const std::vector<std::size_t>& attention) {
@@ -76,7 +62,7 @@ std::shared_ptr<Graph> gated_graph(const Module& module, const std::string& meth
   static const auto kTimes = c10::Symbol::fromQualString("aten::mul");
   static const auto kPlus = c10::Symbol::fromQualString("aten::add");
   std::shared_ptr<Graph> graph = flat_graph(module, method);
-  std::vector<Value*> outputs = {first_tensor(*graph)};
+  std::vector<Value*> outputs = {logits_output(*graph)};
   for (Value* z : head_outputs(*graph, attention)) {
     Value* gate = graph->addInput();
     Value* shift = graph->addInput();
@@ -85,10 +71,8 @@ std::shared_ptr<Graph> gated_graph(const Module& module, const std::string& meth
     });
     outputs.push_back(z);
   }
-  outputs[0] = first_tensor(*graph);  // a gate may have taken its place
-  while (!graph->outputs().empty()) graph->eraseOutput(graph->outputs().size() - 1);
-  for (Value* output : outputs) graph->registerOutput(output);
-  torch::jit::EliminateDeadCode(graph);
+  outputs[0] = logits_output(*graph);  // a gate may have taken its place
+  set_outputs(graph, outputs);
   return graph;
 }
 

@@ -25,7 +25,7 @@ void replace_after(torch::jit::Value* z,
 /// A module's method with a gate at every head. Inputs: self, input_ids, then a layer's gate
 /// [heads, 1, 1] and shift (anything that may be added to [heads, T, d_head]), layer by layer.
 /// Outputs: logits, then each layer's head outputs before the gate.
-/// Throws as head_outputs does, and ModelError where the method returns no tensor first.
+/// Throws as head_outputs does, and ModelError where the method returns no logits.
 std::shared_ptr<torch::jit::Graph> gated_graph(const torch::jit::Module& module,
                                                const std::string& method,
                                                const std::vector<std::size_t>& attention);

@@ -5,7 +5,6 @@
 #include <caffe2/serialize/read_adapter_interface.h>
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <torch/script.h>
 #include <unistd.h>
 
@@ -44,6 +43,12 @@ struct Pages {
 
   static void free(void* pages) { delete static_cast<Pages*>(pages); }
 };
+
+int opened(const std::filesystem::path& path) {
+  const int number = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (number < 0) throw FileError("cannot read " + path.string() + ": " + std::strerror(errno));
+  return number;
+}
 
 /// Where the records of a file lie, and the memory that was last made for one of them.
 class Records {
@@ -106,19 +111,13 @@ thread_local Records* loading = nullptr;
 struct MappedArchive::File : caffe2::serialize::ReadAdapterInterface {
   std::filesystem::path path;
   int number;
-  struct stat first {};
+  FileVersion version;
 
   explicit File(std::filesystem::path file)
-      : path(std::move(file)), number(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (number < 0 || ::fstat(number, &first) != 0) {
-      throw FileError("cannot read " + path.string() + ": " + std::strerror(errno));
-    }
-  }
-  ~File() override {
-    if (number >= 0) ::close(number);
-  }
+      : path(std::move(file)), number(opened(path)), version(version_of(number, path)) {}
+  ~File() override { ::close(number); }
 
-  [[nodiscard]] std::size_t size() const override { return std::size_t(first.st_size); }
+  [[nodiscard]] std::size_t size() const override { return std::size_t(version.size); }
 
   std::size_t read(std::uint64_t position, void* buffer, std::size_t n,
                    const char* /*what*/ = "") const override {
@@ -206,6 +205,10 @@ MappedArchive::MappedArchive(const std::filesystem::path& path)
     : file_(std::make_shared<File>(path)) {}
 MappedArchive::~MappedArchive() = default;
 
+const FileVersion& MappedArchive::version() const {
+  return file_->version;
+}
+
 torch::jit::Module MappedArchive::load(const at::Device& device) {
   Records records(file_);
   const Placing placing(records);
@@ -213,14 +216,7 @@ torch::jit::Module MappedArchive::load(const at::Device& device) {
 }
 
 void MappedArchive::require_unchanged() const {
-  struct stat now {};
-  const auto same_time = [](const timespec& a, const timespec& b) {
-    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-  };
-  if (::fstat(file_->number, &now) == 0 && now.st_size == file_->first.st_size &&
-      same_time(now.st_mtim, file_->first.st_mtim)) {
-    return;
-  }
+  if (version_of(file_->number, file_->path) == file_->version) return;
   throw ModelError(file_->path.string() +
                    " was written to while it was in use, and nothing computed from it can be "
                    "trusted; run it again when the file is whole");

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <memory>
 
+#include "file/file_version.h"
+
 namespace attnviz {
 
 /// A TorchScript file whose weights stay where they are: LibTorch reads it as it does any file, but
@@ -19,6 +21,9 @@ class MappedArchive {
 
   /// Throws what torch::jit::load throws. Threads that make tensors meanwhile make them as usual.
   [[nodiscard]] torch::jit::Module load(const at::Device& device);
+
+  /// Of the file as it was opened.
+  [[nodiscard]] const FileVersion& version() const;
 
   /// Throws ModelError where the file is no longer what it was when it was opened: then the weights
   /// may not be either.

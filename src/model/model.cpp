@@ -49,9 +49,9 @@ struct Model::State {
   std::set<at::ScalarType> weight_types;
   CaptureMode mode = CaptureMode::automatic;
   AttentionGraph attention;
-  std::optional<torch::jit::Code> code;
-  std::optional<GptRecord> record;  ///< of a model that attnviz made
-  std::string graph_problem;        ///< why the graph gives nothing; empty while it may
+  std::optional<torch::jit::Code> code, logits_code;  ///< made when they are first wanted
+  std::optional<GptRecord> record;                    ///< of a model that attnviz made
+  std::string graph_problem;  ///< why the graph gives nothing; empty while it may
   /// Held until a text of two tokens or more has shown where the attention is. From then on nothing
   /// here changes, and any number of texts may be captured at once.
   std::mutex finding;
@@ -62,6 +62,7 @@ struct Model::State {
   }
 
   void cut_graph();
+  void compile_logits();
   void compile() { code.emplace(attention.graph, "attention"); }
   [[nodiscard]] std::vector<at::Tensor> run_graph(const at::Tensor& ids);
   [[nodiscard]] std::vector<at::Tensor> capture_graph(const at::Tensor& ids);
@@ -87,6 +88,16 @@ void Model::State::cut_graph() {
     graph_problem = error.what();
   } catch (const std::exception& error) {
     graph_problem = first_line(error);
+  }
+}
+
+void Model::State::compile_logits() {
+  try {
+    const auto graph = flat_graph(module, has("forward") ? "forward" : kMethod);
+    set_outputs(graph, {logits_output(*graph)});
+    logits_code.emplace(graph, "logits");
+  } catch (const ModelError& error) {
+    throw ModelError(path.string() + ": " + error.what());
   }
 }
 
@@ -193,18 +204,12 @@ at::Tensor Model::logits(const TokenIds& ids) {
   try {
     torch::NoGradGuard no_grad;
     const at::Tensor input = torch::tensor(ids).unsqueeze(0).to(state.options.device);
-    c10::IValue output =
-        state.module.get_method(state.has("forward") ? "forward" : kMethod)({input});
-    if (output.isTuple() && !output.toTuple()->elements().empty()) {
-      const c10::IValue first = output.toTuple()->elements()[0];
-      output = first;
-    }
-    if (output.isTensor()) {
-      const at::Tensor logits = output.toTensor();
-      if (state.mapped) state.mapped->require_unchanged();
-      if (logits.dim() == 3 && logits.size(0) == 1 && logits.size(1) == std::int64_t(ids.size())) {
-        return logits.squeeze(0).to(at::kCPU, at::kFloat);
-      }
+    if (!state.logits_code) state.compile_logits();
+    const at::Tensor logits =
+        run_graph_code(*state.logits_code, {state.module._ivalue(), input})[0];
+    if (state.mapped) state.mapped->require_unchanged();
+    if (logits.dim() == 3 && logits.size(0) == 1 && logits.size(1) == std::int64_t(ids.size())) {
+      return logits.squeeze(0).to(at::kCPU, at::kFloat);
     }
   } catch (const Error&) {
     throw;

@@ -61,9 +61,10 @@ std::vector<at::Tensor> floating_tensors(const torch::jit::Module& module) {
   return found;
 }
 
-void require_no_effects(const fs::path& path) {
+/// Its sizes are looked at in any case.
+void require_harmless(const fs::path& path, bool trusted) {
   const ModelContents contents = read_model_contents(path);
-  if (contents.effects.empty()) return;
+  if (contents.effects.empty() || trusted) return;
   const OutsideEffect& first = contents.effects.front();
   const std::size_t more = contents.effects.size() - 1;
   throw ModelError(path.string() + " is refused: " + first.what + " " + first.effect +
@@ -125,23 +126,31 @@ void require_torchscript(const fs::path& path) {
 }
 
 torch::jit::Module load_torchscript(const fs::path& path, const LoadOptions& options) {
-  if (options.trusted) {
-    require_torchscript(path);
-  } else {
-    require_no_effects(path);
-  }
+  // What was looked at has to be what is loaded.
+  const FileVersion before = options.mapped ? options.mapped->version() : version_of(path);
+  const auto require_unchanged = [&] {
+    if (version_of(path) == before) return;
+    throw ModelError(
+        path.string() +
+        " was replaced or written to while it was read; run it again when it is whole");
+  };
+  require_harmless(path, options.trusted);
   try {
     torch::NoGradGuard no_grad;
     const at::Device device(options.device);
     torch::jit::Module module =
         options.mapped ? options.mapped->load(device) : torch::jit::load(path.string(), device);
+    require_unchanged();
     module.eval();
     for (at::Tensor tensor : floating_tensors(module)) {
       if (options.in_file) options.in_file->insert(tensor.scalar_type());
       if (device.is_cpu() && is_half(tensor)) tensor.set_data(tensor.to(at::kFloat));
     }
     return module;
+  } catch (const Error&) {
+    throw;
   } catch (const std::exception& error) {
+    require_unchanged();  // else the reason is no other
     throw load_error(path, error);
   }
 }

@@ -143,6 +143,10 @@ void WorkingIndex::lock() {
 }
 
 void WorkingIndex::add(const IndexEntry& entry) {
+  if (!is_same_file(journal_, journal_of(folder_))) {
+    throw FileError(folder_.string() +
+                    " was removed or replaced while attnviz was at work in it; run it again");
+  }
   const std::string line = to_json(entry) + "\n";
   std::string_view rest = line;
   while (!rest.empty()) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <new>
 
+#include "attention/wording.h"
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "attnviz/survey.h"
@@ -34,9 +35,7 @@ void attempt(TextOnItsWay& one, const char* name, Stage stage) {
 }
 
 std::string printed(std::uint64_t bytes) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f GB", static_cast<double>(bytes) / 1e9);
-  return text;
+  return decimals(static_cast<double>(bytes) / 1e9, 1) + " GB";
 }
 
 /// Room for what is added to a name while its file is written.

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <set>
 
+#include "attention/wording.h"
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "attnviz/run.h"
@@ -186,12 +186,10 @@ class Pruner {
   [[noreturn]] void refuse_all() const {
     if (!result_.refused) throw ModelError("no head can go: each is the last one of its layer");
     const double increase = result_.refused->held_out_loss - result_.loss_before;
-    char numbers[160];
-    std::snprintf(numbers, sizeof numbers,
-                  " the held-out loss rises by %.4f nats (perplexity %+.1f %%)", increase,
-                  100 * std::expm1(increase));
-    throw ModelError("no head can go: without " + to_string(result_.refused->heads) + numbers +
-                     ", more than --max-loss-increase allows; nothing was written");
+    throw ModelError("no head can go: without " + to_string(result_.refused->heads) +
+                     " the held-out loss rises by " + decimals(increase, 4) + " nats (perplexity " +
+                     signed_decimals(100 * std::expm1(increase), 1) +
+                     " %), more than --max-loss-increase allows; nothing was written");
   }
 
   void write() {

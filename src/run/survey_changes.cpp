@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "attention/wording.h"
 #include "attnviz/error.h"
 #include "attnviz/survey.h"
 #include "run/survey_json.h"
@@ -19,10 +19,8 @@ struct Change {
 };
 
 std::string moved(const std::string& head, std::string_view what, double before, double after) {
-  char text[200];
-  std::snprintf(text, sizeof text, "%s %.*s: %.2f -> %.2f (%+.2f)", head.c_str(), int(what.size()),
-                what.data(), before, after, after - before);
-  return text;
+  return head + " " + std::string(what) + ": " + decimals(before) + " -> " + decimals(after) +
+         " (" + signed_decimals(after - before) + ")";
 }
 
 /// Names of labels or flags in `findings`, each under `key`.

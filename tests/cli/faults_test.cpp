@@ -68,6 +68,38 @@ TEST_F(Faults, AReaderThatLeavesEndsItInSilence) {
   EXPECT_EQ(lines(piped.out).size(), 1U);
 }
 
+TEST_F(Faults, OneThatLeavesIsToldOfWhereItsSignalIsIgnored) {
+  // The first line of another program is read only when ours has ended.
+  const Outcome piped = run("heads --list scores | true", "trap '' PIPE;");
+  EXPECT_TRUE(piped.err.empty() || piped.err == "attnviz: cannot write to standard output\n")
+      << piped.err;
+}
+
+TEST_F(Faults, StandardOutputThatCannotBeWrittenTo) {
+  for (const char* arguments : {"--help", "heads --list scores", "info --no-run",
+                                "'a text' --dpi 40", "'a text' --dpi 40 --json"}) {
+    const Outcome outcome = run(std::string(arguments) + " >/dev/full");
+    EXPECT_EQ(outcome.status, 1) << arguments;
+    EXPECT_EQ(outcome.err, "attnviz: cannot write to standard output\n") << arguments;
+  }
+}
+
+TEST_F(Faults, AFolderThatVanishesDuringABatch) {
+  for (int i = 0; i < 40; ++i) {
+    write_file_atomically(elsewhere("texts") / ("t" + std::to_string(i) + ".txt"), "some text");
+  }
+  const std::string rest = "batch '" + elsewhere("texts").string() + "' --figures last --dpi 40";
+  // Removed as soon as something is in it, and as often as it is made anew.
+  const Outcome gone =
+      run(rest +
+          " --out-dir out & p=$!; while kill -0 $p 2>/dev/null; do ls out/*.png >/dev/null 2>&1 && "
+          "rm -rf out 2>/dev/null; done; wait $p");
+  EXPECT_EQ(gone.status, 1) << gone.err;
+  // Found out by whoever writes there first.
+  EXPECT_NE(gone.err.find("stopped before the end: "), std::string::npos) << gone.err;
+  EXPECT_EQ(run(rest + " --out-dir out").status, 0);
+}
+
 TEST_F(Faults, RunsThatWriteToTheSameFilesAtOnce) {
   const std::string one = " --prefix same --dpi 50 --quiet >/dev/null &";
   const std::string program = "'" ATTNVIZ_PROGRAM "' ";

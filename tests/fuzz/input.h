@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "attnviz/error.h"
+#include "temporary_folder.h"
 
 namespace attnviz::fuzz {
 
@@ -57,30 +58,20 @@ class FileInMemory {
   int descriptor_;
 };
 
-/// A folder of this process for files that must have a name of their own.
-class FolderInMemory {
- public:
-  FolderInMemory() {
-    std::string name = "/dev/shm/attnviz-fuzz-XXXXXX";
-    if (!::mkdtemp(name.data())) finding("no folder in /dev/shm");
-    path_ = name;
-  }
-  ~FolderInMemory() { std::filesystem::remove_all(path_); }
-  FolderInMemory(const FolderInMemory&) = delete;
-  FolderInMemory& operator=(const FolderInMemory&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+/// A folder of this process, in memory, for files that must have a name of their own.
+inline const std::filesystem::path& folder_in_memory() {
+  static const TemporaryFolder folder("/dev/shm");
+  return folder.path();
+}
 
-  /// The file's path.
-  [[nodiscard]] std::filesystem::path write(const char* name, std::string_view bytes) const {
-    std::FILE* file = std::fopen((path_ / name).c_str(), "wb");
-    if (!file) finding("a file that cannot be written");
-    std::fwrite(bytes.data(), 1, bytes.size(), file);
-    std::fclose(file);
-    return path_ / name;
-  }
-
- private:
-  std::filesystem::path path_;
-};
+/// Writes one there, and gives its path.
+inline std::filesystem::path write_in_memory(const char* name, std::string_view bytes) {
+  const std::filesystem::path path = folder_in_memory() / name;
+  std::FILE* file = std::fopen(path.c_str(), "wb");
+  if (!file) finding("a file that cannot be written");
+  std::fwrite(bytes.data(), 1, bytes.size(), file);
+  std::fclose(file);
+  return path;
+}
 
 }  // namespace attnviz::fuzz

@@ -25,8 +25,7 @@ void json(std::string_view bytes) {
   if (bytes.empty()) return;
   const char kind = bytes.front();
   bytes.remove_prefix(1);
-  static const FolderInMemory folder;
-  const std::filesystem::path path = folder.write(kind == 'l' ? "a.jsonl" : "a.json", bytes);
+  const std::filesystem::path path = write_in_memory(kind == 'l' ? "a.jsonl" : "a.json", bytes);
   allowed_to_fail([&] {
     switch (kind) {
       case 'l':

@@ -23,6 +23,7 @@ TEST_P(Replay, EndsInOrderOnEveryInput) {
     GetParam().run(read_file(corpus / input));
   }
   std::printf("%s: %zu inputs\n", GetParam().name, inputs.size());
+  RecordProperty("cases", int(inputs.size()));
   EXPECT_GE(inputs.size(), 5U);
 }
 

@@ -213,6 +213,33 @@ def forward(self, ids, attention_mask, position_ids, token_type_ids):
   EXPECT_EQ(with.n_positions(), 8);
 }
 
+TEST(Logits, AreTheSameOfATensorATupleAndADictionary) {
+  const auto logits_of = [](const std::string& arguments, const std::string& returned) {
+    const TemporaryFolder folder;
+    torch::manual_seed(0);
+    Model model(saved(folder, module_with(kAttend + R"(
+def forward(self, ids)" + arguments + R"():
+    x = torch.embedding(self.table, ids)
+    y, pattern = self.attend(x)
+    logits = torch.matmul(y, self.table.t())
+    return )" + returned + "\n")));
+    EXPECT_EQ(model.capture({1, 2, 3}).at(0).sizes(), (std::vector<std::int64_t>{2, 3, 3}));
+    return model.logits({1, 2, 3});
+  };
+  const at::Tensor expected = logits_of("", "logits");
+  EXPECT_EQ(expected.sizes(), (std::vector<std::int64_t>{3, 10}));
+  EXPECT_TRUE(at::equal(logits_of("", "(logits, y)"), expected));
+  EXPECT_TRUE(at::equal(logits_of("", "((logits, x), y)"), expected));
+  EXPECT_TRUE(at::equal(logits_of("", "{'hidden': y, 'logits': logits}"), expected));
+  EXPECT_TRUE(at::equal(logits_of(", attention_mask, position_ids", "logits"), expected));
+  const auto refused = [&](const std::string& returned) {
+    return message_of([&] { (void)logits_of("", returned); });
+  };
+  expect_contains(refused("{'hidden': logits}"), "model.pt: it returns no logits");
+  expect_contains(refused("[logits]"), "it returns no logits");
+  expect_contains(refused("y[:, :2]"), "returns no [1, T, V]");
+}
+
 TEST(Capture, HalfWeightsAreWidened) {
   const TemporaryFolder folder;
   const auto path = folder.path() / "half.pt";

@@ -111,6 +111,29 @@ TEST_F(Contents, CodeThatRunsWhileTheFileIsLoadedIsReadFirst) {
   EXPECT_FALSE(fs::exists(victim));
 }
 
+TEST_F(Contents, AFileThatChangesWhileItIsLoadedIsRefused) {
+  torch::jit::Module module = module_that("pass");
+  // Trusted, this one writes to its own file while it is loaded.
+  module.define(
+      "def __getstate__(self):\n  return (self.table, self.training)\n"
+      "def __setstate__(self, state: Tuple[Tensor, bool]):\n"
+      "  torch.save(state[0], \"" +
+      path().string() +
+      "\")\n"
+      "  self.table = state[0]\n  self.training = state[1]\n");
+  for (const bool mapped : {false, true}) {
+    save(module);
+    try {
+      Model model(path(), {.mapped = mapped, .trusted = true});
+      ADD_FAILURE() << "was loaded";
+    } catch (const ModelError& error) {
+      EXPECT_NE(std::string(error.what()).find("was replaced or written to while it was read"),
+                std::string::npos)
+          << error.what();
+    }
+  }
+}
+
 TEST_F(Contents, WhatAModelPrintsIsNoHarm) {
   save(module_that("print(\"hello\")"));
   EXPECT_TRUE(read_model_contents(path()).effects.empty());
