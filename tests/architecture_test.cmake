@@ -1,6 +1,6 @@
 # Data flows one way: no room of src/ includes a header of a later room.
 # Usage: cmake -D SOURCE=... -P architecture_test.cmake
-set(rooms file text checkpoint model attention figure run command cli)
+set(rooms file text checkpoint model attention figure page run command cli)
 # What each public header is for; a room may use those of its own and of earlier rooms.
 set(header_room_error file)
 set(header_room_file file)
@@ -26,6 +26,8 @@ set(header_room_head_statistics attention)
 set(header_room_figure figure)
 set(header_room_head_figure figure)
 set(header_room_change_figure figure)
+set(header_room_glance figure)
+set(header_room_page page)
 set(header_room_run run)
 set(header_room_survey run)
 set(header_room_batch run)
@@ -70,7 +72,7 @@ if(checked EQUAL 0)
   message(SEND_ERROR "no includes found below ${SOURCE}/src")
 endif()
 # One room owns each foreign library.
-foreach(pair "openssl/=file" "CLI/=cli" "spdlog/=(command|cli)" "opencv2/=figure" "png.h=figure" "libdeflate.h=figure" "pcre2.h=text" "pugixml=run" "tbb/=run"
+foreach(pair "openssl/=file" "CLI/=cli" "spdlog/=(command|cli)" "opencv2/=figure" "png.h=figure" "libdeflate.h=figure" "pcre2.h=text" "pugixml=(figure|run)" "cairo=figure" "tbb/=run"
     "ft2build=figure" "fontconfig/=figure")
   string(REGEX REPLACE "=.*" "" foreign "${pair}")
   string(REGEX REPLACE ".*=" "" owner "${pair}")

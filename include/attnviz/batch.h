@@ -76,9 +76,10 @@ struct Shard {
 [[nodiscard]] std::uint64_t usable_memory();
 
 struct BatchOptions {
-  ShowOptions show;  ///< for each text; out_dir and save_attention are not looked at
+  ShowOptions show;  ///< for each text; out_dir, save_attention and html are not looked at
   std::filesystem::path out_dir;
   bool save_attention = false;  ///< NAME_attention.safetensors, as ShowOptions::save_attention
+  bool html = false;            ///< NAME_attention.html, as ShowOptions::html, and index.html
   bool heads = false;           ///< NAME_heads.json, and those of all texts together
   StatisticsOptions statistics;
   std::int64_t n_probes = 10;    ///< sequences of repeated tokens for the heads of all texts

@@ -16,8 +16,8 @@
 
 namespace attnviz {
 
-// Patterns → a Drawing (what is where, in pixels) → an Image → the bytes of a PNG.
-// The layout decides everything; the painter only fills what it is told.
+// Patterns → a Drawing (what is where, in pixels) → the bytes of a PNG, an SVG or a PDF.
+// The layout decides everything; the painters only fill what they are told.
 
 /// What the colours of a heatmap span. Row 0, whose only weight is always 1, never sets the upper
 /// end; a value above it has the end's colour.
@@ -35,8 +35,16 @@ enum class ColourScale {
   return kNames[static_cast<std::size_t>(scale)];
 }
 
+enum class FileFormat { png, svg, pdf };
+/// Its name, and the ending of its files.
+[[nodiscard]] constexpr std::string_view to_string(FileFormat format) {
+  constexpr std::string_view kNames[] = {"png", "svg", "pdf"};
+  return kNames[static_cast<std::size_t>(format)];
+}
+
 struct FigureOptions {
   int dpi = 150;
+  std::vector<FileFormat> formats = {FileFormat::png};  ///< of the files
   ColourScale scale = ColourScale::automatic;
   /// Draw only these, by number and in this order; empty means all. Heads keep their numbers when
   /// others are pruned.
@@ -153,5 +161,13 @@ struct Image {
 [[nodiscard]] std::string encode_png(
     const Drawing& drawing, int dpi,
     std::span<const std::pair<std::string, std::string>> texts = {});
+
+/// Of any format. SVG and PDF show the same as the PNG, cell for cell and letter for letter, but
+/// are made of shapes, and of text that can be selected: a PDF with its fonts in it, an SVG naming
+/// them. Where there are more cells than viewers like, each heatmap is an image within it. `texts`
+/// stand in the description. The same drawing gives the same bytes. Throws FigureError as the
+/// others do.
+[[nodiscard]] std::string encode(const Drawing& drawing, FileFormat format, int dpi,
+                                 std::span<const std::pair<std::string, std::string>> texts = {});
 
 }  // namespace attnviz

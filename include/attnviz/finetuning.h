@@ -34,12 +34,10 @@ struct FinetuneRunOptions {
   /// what more training brings is not taken for what was brought back. Empty: none.
   std::filesystem::path control;
   SharedLayers shared_layers = SharedLayers::refuse;
-  bool resume = false;                  ///< go on with a run that was stopped
-  bool keep_checkpoints = false;        ///< else they are removed when all is done
-  std::filesystem::path history;        ///< a JSON file; empty: none
-  std::optional<std::string> prefix;    ///< of P_head_summary.png and P_head_history.png
-  std::filesystem::path out_dir = ".";  ///< of those pictures
-  int dpi = 150;
+  bool resume = false;            ///< go on with a run that was stopped
+  bool keep_checkpoints = false;  ///< else they are removed when all is done
+  std::filesystem::path history;  ///< a JSON file; empty: none
+  SurveyPictures pictures;        ///< of the heads before and after
 };
 
 /// One model's losses after an epoch, nats per token.

@@ -15,6 +15,7 @@
 #include "attnviz/gpt.h"
 #include "attnviz/import.h"
 #include "attnviz/model.h"
+#include "attnviz/page.h"
 #include "attnviz/text.h"
 #include "attnviz/train.h"
 
@@ -54,6 +55,10 @@ struct ShowOptions {
   /// A safetensors file with layer_0, layer_1 ... [head, query, key] F32 and the ids as `ids` I64,
   /// and where they come from in its metadata; empty: none.
   std::filesystem::path save_attention;
+  /// A page to explore the patterns in, one HTML file that needs nothing else; empty: none.
+  std::filesystem::path html;
+  /// What `attnviz heads --json` wrote of the model, for the page to show; empty: nothing.
+  std::filesystem::path findings;
 };
 
 /// What was made of one text.
@@ -78,9 +83,9 @@ class Visualizer {
 
   /// Writes PREFIX_attention_all_layers_heads.png, PREFIX_attention_avg_per_layer.png and
   /// PREFIX_attention_last_layer_detailed.png (those that were chosen) to out_dir, and
-  /// save_attention; with chosen layers or heads PREFIX_layer_2_head_0_1_attention... All of them
-  /// are written, whole, or none. Throws TextError (empty, not UTF-8), UsageError (a prefix that is
-  /// empty or has a / in it), and what the stages throw.
+  /// save_attention and html; with chosen layers or heads PREFIX_layer_2_head_0_1_attention... All
+  /// of them are written, whole, or none. Throws TextError (empty, not UTF-8), UsageError (a prefix
+  /// that is empty or has a / in it), and what the stages throw.
   Shown show(const std::string& text, const std::string& prefix);
 
  private:
@@ -88,11 +93,12 @@ class Visualizer {
     std::vector<std::pair<std::string, double>> timings;
     Tokenizer tokenizer;
     Model model;
+    std::vector<PageHead> findings;
   };
   static Loaded load(const ShowOptions& options);
   [[nodiscard]] std::vector<std::filesystem::path> write(const Shown& shown,
                                                          const AttentionPatterns& patterns,
-                                                         const std::vector<std::string>& pngs,
+                                                         const std::vector<std::string>& pictures,
                                                          const std::string& prefix) const;
 
   ShowOptions options_;

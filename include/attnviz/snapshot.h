@@ -107,6 +107,7 @@ struct TextResult {
   std::vector<HeadChange> most_changed;  ///< by the largest difference of a weight
   std::vector<FactChange> facts;
   std::string picture;  ///< PNG of the heads that moved most; empty: no patterns to show
+  std::string page;     ///< HTML of all heads before and after; empty likewise
   std::vector<std::pair<std::string, std::string>> other_pictures;  ///< file name, PNG
   std::vector<std::filesystem::path> files;                         ///< that were written for it
   std::optional<Snapshot> now;                                      ///< none where it failed
@@ -162,8 +163,8 @@ struct CompareOptions {
 /// Where one is a model and the other a file, the model runs on the file's tokens.
 [[nodiscard]] SnapshotReport compare(const CompareOptions& options);
 
-/// Writes each text's pictures, NAME_diff.png and those of figures that differ, into a folder and
-/// notes them in TextResult::files. Throws FileError.
+/// Writes each text's pictures, NAME_diff.png, NAME_diff.html and those of figures that differ,
+/// into a folder and notes them in TextResult::files. Throws FileError.
 void write_pictures(SnapshotReport& report, const std::filesystem::path& folder);
 
 /// The report in three forms: for programs (its schema is in docs/snapshot.md), for CI servers, and

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "attnviz/figure.h"
 #include "attnviz/head_statistics.h"
 #include "attnviz/model.h"
 #include "attnviz/relations.h"
@@ -115,16 +116,24 @@ struct Survey {
 /// measured is empty.
 [[nodiscard]] std::string to_csv(const std::vector<Survey>& surveys);
 
-/// Where draw_surveys will write: PREFIX_head_summary.png, and of several models
-/// PREFIX_head_history.png. Makes the folder if missing. Throws UsageError for a prefix that is
-/// empty or has a / in it, FileError where one cannot be written: before the work, not after it.
-[[nodiscard]] std::vector<std::filesystem::path> survey_figure_files(
-    const std::filesystem::path& out_dir, const std::string& prefix, std::size_t n_models);
+/// Pictures of heads, and where they go.
+struct SurveyPictures {
+  std::optional<std::string> prefix;  ///< how their names begin; none: they are not drawn
+  std::filesystem::path out_dir = ".";
+  int dpi = 150;
+  std::vector<FileFormat> formats = {FileFormat::png};
+};
+
+/// What draw_surveys will write: PREFIX_head_summary.png, and of several models
+/// PREFIX_head_history.png, each in all formats. Makes the folder if missing. Throws UsageError for
+/// a prefix that is empty or has a / in it, FileError where one cannot be written: before the work,
+/// not after it.
+[[nodiscard]] std::vector<std::filesystem::path> survey_figure_files(const SurveyPictures& pictures,
+                                                                     std::size_t n_models);
 
 /// The last model's heads as a map; of several models each head's scores from the first to the
 /// last, too. Throws FigureError (models of other layers or heads, dpi) and FileError.
-void draw_surveys(const std::vector<Survey>& surveys,
-                  const std::vector<std::filesystem::path>& files, int dpi = 150);
+void draw_surveys(const std::vector<Survey>& surveys, const SurveyPictures& pictures);
 
 /// What has changed since an older to_json: heads whose labels or flags differ, and scores that
 /// moved by `least` or more, a line each, those that moved most first. Throws ModelError for JSON

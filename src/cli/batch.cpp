@@ -68,6 +68,9 @@ Run set_up_batch(CLI::App& app) {
   app.add_flag("--save-attention", options.save_attention,
                "write each text's patterns: NAME_attention.safetensors")
       ->option_text(" ");
+  app.add_flag("--html", options.html,
+               "write a page for each text: NAME_attention.html, and index.html")
+      ->option_text(" ");
   app.add_flag("--heads", options.heads,
                "score the heads: NAME_heads.json, and heads.json of all texts")
       ->option_text(" ");

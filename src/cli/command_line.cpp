@@ -6,6 +6,7 @@
 #include "attnviz/error.h"
 #include "attnviz/run.h"
 #include "help.h"
+#include "shell.h"
 
 namespace attnviz::cli {
 namespace {
@@ -27,6 +28,11 @@ constexpr char kExamples[] = R"(Examples:
 Exit status: 0 done, 1 failed, 2 wrong usage; of snapshot check and compare
 0 same, 1 changed, 2 not done, 3 a baseline is missing.)";
 
+/// Thrown by an option that asks for a text instead of a command.
+struct TextWanted {
+  std::string text;
+};
+
 std::string version_text() {
   return "attnviz " + version() + "\nLibTorch " + libtorch_version() +
          "\nOpenCV " ATTNVIZ_OPENCV_VERSION;
@@ -34,7 +40,8 @@ std::string version_text() {
 
 /// `attnviz TEXT` means `attnviz show TEXT`.
 void add_default_command(std::vector<std::string>& words) {
-  static const std::vector<std::string> kOwn = {"-h", "--help", "--version"};
+  static const std::vector<std::string> kOwn = {"-h", "--help", "--version", "--completion",
+                                                "--manual"};
   const auto is_first = [&](const std::string& word) {
     return !words.empty() && words.front() == word;
   };
@@ -51,6 +58,16 @@ CommandLine parse_command_line(std::vector<std::string> words) {
   CLI::App app{"See what a GPT's attention heads do.", "attnviz"};
   app.formatter(std::make_shared<HelpFormatter>());
   app.set_version_flag("--version", version_text(), "the versions of attnviz and its libraries");
+  app.add_option_function<std::string>(
+         "--completion",
+         [&app](const std::string& shell) { throw TextWanted{completion(app, shell)}; },
+         "print a completion script: bash, zsh or fish")
+      ->check(one_of({"bash", "zsh", "fish"}))
+      ->option_text("SHELL");
+  app.add_option_function<std::string>(
+         "--manual", [&app](const std::string& name) { throw TextWanted{manual(app, name)}; },
+         "print the manual page of a command, or of attnviz, in roff")
+      ->option_text("COMMAND");
   app.require_subcommand(1);
   CommandLine chosen;
   for (const Command& command : commands()) {
@@ -66,6 +83,8 @@ CommandLine parse_command_line(std::vector<std::string> words) {
   std::reverse(words.begin(), words.end());  // as CLI11 wants them
   try {
     app.parse(words);
+  } catch (const TextWanted& wanted) {
+    return {wanted.text, {}, command::kFailed};
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() != 0) {
       throw UsageError(std::string(error.what()) + " (see attnviz --help)");

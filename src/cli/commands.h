@@ -59,15 +59,17 @@ inline const std::vector<Command>& commands() {
   return table;
 }
 
+/// Refuses all but these; they are what a shell completes.
+CLI::Validator one_of(const std::vector<std::string>& names);
+
 /// Refuses "", which a script gives when a variable of its own is not set.
 CLI::Validator not_empty();
 
 /// A whole number above 0, its default shown.
 CLI::Option* add_number(CLI::App& app, const char* name, std::int64_t& value, const char* help);
 
-/// --prefix, --out-dir and --dpi, of pictures that are drawn only with a prefix.
-void add_pictures(CLI::App& app, std::optional<std::string>& prefix, std::filesystem::path& out_dir,
-                  int& dpi, const char* help);
+/// --prefix, --out-dir, --dpi and --format, of pictures that are drawn only with a prefix.
+void add_pictures(CLI::App& app, SurveyPictures& pictures, const char* help);
 
 /// MODEL, and -o OUT.pt.
 CLI::Option* add_model(CLI::App& app, std::filesystem::path& model);
@@ -79,7 +81,10 @@ CLI::Option* add_heads(CLI::App& app, std::vector<HeadId>& heads, const std::str
 /// --shared-layers and --untie-layers.
 void add_shared_layers(CLI::App& app, SharedLayers& shared_layers);
 
-/// --figures, --scale, --dpi, --layer and --head.
+/// --format.
+CLI::Option* add_formats(CLI::App& app, std::vector<FileFormat>& formats);
+
+/// --figures, --scale, --dpi, --format, --layer and --head.
 void add_figure_options(CLI::App& app, std::vector<FigureKind>& figures, FigureOptions& options);
 
 /// --model, --max-tokens and those of add_capture_options.

@@ -61,7 +61,7 @@ void add_output(CLI::App& app, FinetuneRunOptions& options) {
       ->check(not_empty())
       ->option_text("F.json")
       ->group("Output");
-  add_pictures(app, options.prefix, options.out_dir, options.dpi,
+  add_pictures(app, options.pictures,
                "draw the heads over epochs, P_head_history.png, and at the end, "
                "P_head_summary.png");
   app.add_flag("--resume", options.resume, "go on with a run that was stopped")

@@ -41,7 +41,7 @@ void add_measure_options(CLI::App& app, command::HeadsArguments& arguments) {
          [&](const std::string& name) { arguments.options.importance = kImportances.at(name); },
          "how much the loss depends on a head: gradient (by a gate on it), zero or mean "
          "(its output replaced), none; auto: gradient where the model allows it")
-      ->check(CLI::IsMember(names_of(kImportances)).description(""))
+      ->check(one_of(names_of(kImportances)))
       ->option_text("KIND [auto]")
       ->group("Measures");
   app.add_option("--probes", arguments.options.n_probes, "sequences of repeated random tokens")
@@ -67,7 +67,7 @@ void add_measure_options(CLI::App& app, command::HeadsArguments& arguments) {
   app.add_option(
          "--entropy", arguments.entropy,
          "normalised, or naive: -sum p log(p + 1e-10) over all rows, as old reports have it")
-      ->check(CLI::IsMember({"normalised", "naive"}).description(""))
+      ->check(one_of({"normalised", "naive"}))
       ->option_text("KIND [" + arguments.entropy + "]")
       ->group("Measures");
 }
@@ -100,10 +100,10 @@ void add_output_options(CLI::App& app, command::HeadsArguments& arguments) {
       ->excludes(json)
       ->excludes(csv)
       ->group("Output");
-  add_pictures(app, arguments.prefix, arguments.out_dir, arguments.dpi,
+  add_pictures(app, arguments.pictures,
                "draw P_head_summary.png, and of several models P_head_history.png");
   app.add_option("--list", arguments.list, "print the scores, or the thresholds, and be done")
-      ->check(CLI::IsMember({"scores", "thresholds"}).description(""))
+      ->check(one_of({"scores", "thresholds"}))
       ->option_text("WHAT")
       ->group("Output");
 }

@@ -30,7 +30,7 @@ Run set_up_import(CLI::App& app) {
   app.add_option_function<std::string>(
          "--gelu", [&](const std::string& name) { options.import.exact_gelu = kGelus.at(name); },
          "activation, where the file does not say")
-      ->check(CLI::IsMember(names_of(kGelus)).description(""))
+      ->check(one_of(names_of(kGelus)))
       ->option_text("exact|tanh");
   app.add_flag_callback(
       "--half", [&] { options.precision = Precision::half; },

@@ -17,16 +17,22 @@ CLI::Option* add_number(CLI::App& app, const char* name, std::int64_t& value, co
       ->option_text("N [" + std::to_string(value) + "]");
 }
 
-void add_pictures(CLI::App& app, std::optional<std::string>& prefix, std::filesystem::path& out_dir,
-                  int& dpi, const char* help) {
-  app.add_option("--prefix", prefix, help)->option_text("P")->group("Output");
-  app.add_option("--out-dir", out_dir, "folder for the pictures, made if missing")
+CLI::Validator one_of(const std::vector<std::string>& names) {
+  std::string all;
+  for (const std::string& name : names) all += (all.empty() ? "" : "|") + name;
+  return CLI::IsMember(names).description("").name(all);
+}
+
+void add_pictures(CLI::App& app, SurveyPictures& pictures, const char* help) {
+  app.add_option("--prefix", pictures.prefix, help)->option_text("P")->group("Output");
+  app.add_option("--out-dir", pictures.out_dir, "folder for the pictures, made if missing")
       ->option_text("D [.]")
       ->group("Output");
-  app.add_option("--dpi", dpi, "pixels per inch")
+  app.add_option("--dpi", pictures.dpi, "pixels per inch")
       ->check(CLI::Range(40, 1200).description(""))
-      ->option_text("N [" + std::to_string(dpi) + "]")
+      ->option_text("N [" + std::to_string(pictures.dpi) + "]")
       ->group("Output");
+  add_formats(app, pictures.formats)->group("Output");
 }
 
 CLI::Option* add_model(CLI::App& app, std::filesystem::path& model) {
@@ -79,7 +85,7 @@ void add_capture_options(CLI::App& app, ModelOptions& options, std::filesystem::
          "--capture", [&options](const std::string& name) { options.capture = kModes.at(name); },
          "how attention is taken out: graph (cut at the softmax), method "
          "(forward_with_attention), auto (graph, else method)")
-      ->check(CLI::IsMember(names_of(kModes)).description(""))
+      ->check(one_of(names_of(kModes)))
       ->option_text("MODE [auto]")
       ->group("Model");
   app.add_option("--device", options.device, "where the model runs, such as cuda")

@@ -49,7 +49,7 @@ void add_choice(CLI::App& app, PruneOptions& options) {
          "--by", [&](const std::string& name) { options.order = kOrders.at(name); },
          "which goes first: importance (least effect on the loss, measured again as others go), "
          "entropy (most diffuse), random")
-      ->check(CLI::IsMember(names_of(kOrders)).description(""))
+      ->check(one_of(names_of(kOrders)))
       ->option_text("ORDER [importance]")
       ->group("Which heads");
   app.add_option_function<std::string>(

@@ -16,7 +16,7 @@ Run set_up_reset(CLI::App& app) {
   app.add_option_function<std::string>(
          "--init", [options](const std::string& name) { options->init = kInits.at(name); },
          "new queries, keys and values: xavier (by the matrix' size), normal (deviation 0.02)")
-      ->check(CLI::IsMember(names_of(kInits)).description(""))
+      ->check(one_of(names_of(kInits)))
       ->option_text("HOW [xavier]");
   app.add_option("--seed", options->seed, "of the new weights")->option_text("N [0]");
   add_shared_layers(app, options->shared_layers);

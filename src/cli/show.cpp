@@ -9,14 +9,15 @@ constexpr char kExamples[] = R"(Examples:
   attnviz "To be or not to be" --prefix tobe --out-dir pictures
   attnviz --file speech.txt --max-tokens 256 --scale log
   attnviz "The cat sat on the mat" --model gpt.pt --layer 5 --head 1,2
-  attnviz "The cat sat" --save-attention cat.safetensors --json)";
+  attnviz "The cat sat" --save-attention cat.safetensors --json
+  attnviz "The cat sat" --format svg,pdf --html cat.html
+  attnviz "The cat sat" --print --layer 2 --head 1)";
 
 }  // namespace
 
 Run set_up_show(CLI::App& app) {
   auto arguments = std::make_shared<command::ShowArguments>();
   ShowOptions& options = arguments->options;
-  auto format = std::make_shared<std::string>("png");
   CLI::Option* text = app.add_option("TEXT", arguments->text,
                                      "the text; - reads standard input; none draws examples")
                           ->option_text(" ");
@@ -32,18 +33,24 @@ Run set_up_show(CLI::App& app) {
   app.add_option("--save-attention", options.save_attention, "write the patterns, too")
       ->check(not_empty())
       ->option_text("F.safetensors");
+  CLI::Option* html = app.add_option("--html", options.html, "write a page to explore them in")
+                          ->check(not_empty())
+                          ->option_text("F.html");
+  app.add_option("--findings", options.findings, "what attnviz heads --json found, for the page")
+      ->check(not_empty())
+      ->option_text("HEADS.json")
+      ->needs(html);
+  app.add_flag("--print", arguments->print,
+               "draw in the terminal instead; --layer and --head choose")
+      ->option_text(" ");
   app.add_flag("--json", arguments->json, "print one JSON object instead of the paths");
   app.add_flag("--timings", arguments->timings, "say what each stage took, on standard error")
       ->option_text(" ");
   add_figure_options(app, options.figures, options.figure);
-  app.add_option("--format", *format, "png, the only one there is")
-      ->check(CLI::IsMember({"png"}).description(""))
-      ->option_text("png")
-      ->group("Figures");
   add_model_options(app, options);
   add_verbosity(app);
   app.footer(kExamples);
-  return [arguments, format](const command::Commands& run) { return run.show(*arguments); };
+  return [arguments](const command::Commands& run) { return run.show(*arguments); };
 }
 
 }  // namespace attnviz::cli

@@ -25,7 +25,27 @@ std::map<std::string, std::vector<FigureKind>> figures_by_name() {
 }
 const std::map<std::string, std::vector<FigureKind>> kFigures = figures_by_name();
 
+const std::map<std::string, FileFormat> kFormats =
+    by_name({FileFormat::png, FileFormat::svg, FileFormat::pdf});
+
 }  // namespace
+
+CLI::Option* add_formats(CLI::App& app, std::vector<FileFormat>& formats) {
+  return app
+      .add_option_function<std::vector<std::string>>(
+          "--format",
+          [&formats](const std::vector<std::string>& names) {
+            formats.clear();
+            for (const std::string& name : names) formats.push_back(kFormats.at(name));
+            std::sort(formats.begin(), formats.end());
+            formats.erase(std::unique(formats.begin(), formats.end()), formats.end());
+          },
+          "of the pictures: png, svg, pdf")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(one_of(names_of(kFormats)))
+      ->option_text("F[,F...] [png]");
+}
 
 void add_figure_options(CLI::App& app, std::vector<FigureKind>& figures, FigureOptions& options) {
   app.add_option_function<std::vector<std::string>>(
@@ -41,20 +61,21 @@ void add_figure_options(CLI::App& app, std::vector<FigureKind>& figures, FigureO
          "which: grid, average, last; all or none")
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->check(CLI::IsMember(names_of(kFigures)).description(""))
+      ->check(one_of(names_of(kFigures)))
       ->option_text("WHICH[,WHICH] [all]")
       ->group("Figures");
   app.add_option_function<std::string>(
          "--scale", [&options](const std::string& name) { options.scale = kScales.at(name); },
          "what the colours span: panel (0 to each panel's maximum), figure (0 to the "
          "figure's), unit (0 to 1), log (0.001 to 1), auto (figure below 64 tokens, else log)")
-      ->check(CLI::IsMember(names_of(kScales)).description(""))
+      ->check(one_of(names_of(kScales)))
       ->option_text("SCALE [auto]")
       ->group("Figures");
   app.add_option("--dpi", options.dpi, "pixels per inch")
       ->check(CLI::Range(40, 1200))
       ->option_text("N [" + std::to_string(options.dpi) + "]")
       ->group("Figures");
+  add_formats(app, options.formats)->group("Figures");
   const auto numbers = [&](const char* name, std::vector<int>& value, const char* help) {
     app.add_option(name, value, help)
         ->delimiter(',')

@@ -32,6 +32,7 @@ enum ComparisonStatus { kChanged = 1, kNotDone = 2, kMissing = 3 };
 struct ShowArguments {
   ShowOptions options;
   std::optional<std::string> text, file, prefix;  ///< text: `-` reads standard input
+  bool print = false;                             ///< in the terminal, instead of files
   bool json = false, timings = false;
 };
 
@@ -57,9 +58,8 @@ struct HeadsArguments {
   std::string sort = "head";  ///< head, importance or a score's name
   std::string only = "all";   ///< all, flagged, or the name of a label or flag
   bool explain = false, json = false, csv = false;
-  std::filesystem::path compare, out_dir = ".";
-  std::optional<std::string> prefix;
-  int dpi = 150;
+  std::filesystem::path compare;
+  SurveyPictures pictures;
 };
 
 struct InfoArguments {

@@ -134,13 +134,10 @@ int heads(const HeadsArguments& arguments) {
   check_names(table);
   options.texts = texts_of(arguments);
   const std::string older = arguments.compare.empty() ? "" : read_file(arguments.compare);
-  std::vector<std::filesystem::path> figures;
-  if (arguments.prefix) {
-    const std::size_t n_models = std::max<std::size_t>(1, arguments.models.size());
-    figures = survey_figure_files(arguments.out_dir, *arguments.prefix, n_models);
-  }
+  const std::vector<std::filesystem::path> figures =
+      survey_figure_files(arguments.pictures, std::max<std::size_t>(1, arguments.models.size()));
   const std::vector<Survey> surveys = survey_all(arguments.models, options);
-  if (!figures.empty()) draw_surveys(surveys, figures, arguments.dpi);
+  draw_surveys(surveys, arguments.pictures);
   if (arguments.json) {
     std::cout << (surveys.size() == 1 ? to_json(surveys[0]) : to_json(surveys)) << '\n';
   } else if (arguments.csv) {

@@ -7,6 +7,7 @@
 #include "attnviz/run.h"
 #include "command.h"
 #include "interrupts.h"
+#include "run/one_text.h"
 #include "terminal.h"
 
 namespace attnviz::command {
@@ -49,6 +50,23 @@ void tell_timings(const Shown& shown, spdlog::level::level_enum level) {
   }
 }
 
+/// Nothing is written: a look at the patterns, in the terminal.
+int print_glances(const std::vector<Job>& jobs, const ShowOptions& options) {
+  const Tokenizer tokenizer(options.vocabulary.empty() ? built_in_vocabulary()
+                                                       : options.vocabulary);
+  Model model(options.model.empty() ? built_in_model() : options.model, options.capture);
+  const GlanceOptions look{output_width(), terminal_colours(), options.figure.scale,
+                           options.figure.layers, options.figure.heads};
+  for (const Job& job : jobs) {
+    Shown shown = tokenize(job.text, tokenizer, options.max_tokens);
+    const AttentionPatterns patterns = attend(shown, model);
+    report(shown);
+    std::cout << glance(patterns, token_labels(tokenizer, shown.ids), look);
+    if (&job != &jobs.back()) std::cout << '\n';
+  }
+  return kDone;
+}
+
 }  // namespace
 
 int show(const ShowArguments& arguments) {
@@ -56,12 +74,17 @@ int show(const ShowArguments& arguments) {
   if (jobs.size() > 1 && arguments.json) {
     throw UsageError("--json needs a TEXT or a --file: one text, one object");
   }
-  if (jobs.size() > 1 && !arguments.options.save_attention.empty()) {
-    throw UsageError("--save-attention needs a TEXT or a --file");
+  for (const auto& [file, option] :
+       {std::pair(arguments.options.save_attention, "--save-attention"),
+        std::pair(arguments.options.html, "--html")}) {
+    if (jobs.size() > 1 && !file.empty()) {
+      throw UsageError(std::string(option) + " needs a TEXT or a --file");
+    }
   }
   ShowOptions options = arguments.options;
   tell_of_cut_files();
   options.capture.mapped = true;  // looked at once or twice, then left
+  if (arguments.print) return print_glances(jobs, options);
   Visualizer visualizer(options);
   for (const Job& job : jobs) {
     Shown shown = visualizer.show(job.text, job.prefix);

@@ -45,7 +45,10 @@ void print_text(const TextResult& text, std::size_t name_width, std::size_t n_he
     start.assign(11 + name_width, ' ');
   }
   print_heads(text, n_heads);
-  for (const auto& file : text.files) std::cout << "  picture: " << printed(file) << '\n';
+  for (const auto& file : text.files) {
+    std::cout << (file.extension() == ".html" ? "  page: " : "  picture: ") << printed(file)
+              << '\n';
+  }
 }
 
 void print_summary(const SnapshotReport& report) {

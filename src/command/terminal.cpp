@@ -28,6 +28,18 @@ bool has_colours() {
   return ::isatty(STDOUT_FILENO) != 0 && (refused == nullptr || *refused == '\0');
 }
 
+TerminalColours terminal_colours() {
+  const auto value = [](const char* name) {
+    const char* found = std::getenv(name);
+    return std::string(found == nullptr ? "" : found);
+  };
+  if (!has_colours() || value("TERM") == "dumb") return TerminalColours::none;
+  const std::string depth = value("COLORTERM");
+  if (depth == "truecolor" || depth == "24bit") return TerminalColours::all;
+  return value("TERM").find("256color") != std::string::npos ? TerminalColours::palette
+                                                             : TerminalColours::none;
+}
+
 std::string wrapped(std::string_view text, std::size_t width, std::size_t indent) {
   std::istringstream words{std::string(text)};
   std::string lines, line;

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "attnviz/glance.h"
+
 namespace attnviz::command {
 
 /// Columns of the terminal that standard output is; 80 where it is none.
@@ -14,6 +16,10 @@ std::size_t output_width();
 
 /// Standard output is a terminal and the user has not set NO_COLOR (no-color.org).
 bool has_colours();
+
+/// How many: 24 bits where COLORTERM says so, xterm's 256 where TERM does, none where has_colours()
+/// says none.
+TerminalColours terminal_colours();
 
 /// Broken between words into lines of at most `width` characters, those after the first with
 /// `indent` spaces before them; no newline at the end. A longer word has a line of its own. Control

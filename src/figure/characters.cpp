@@ -82,6 +82,31 @@ bool is_invisible(char32_t character) {
   return is_in(invisible, character);
 }
 
+std::size_t columns_of(char32_t character) {
+  static constexpr std::array<Range, 8> marks{{{0x0300, 0x036F},
+                                               {0x0483, 0x0489},
+                                               {0x0591, 0x05BD},
+                                               {0x064B, 0x065F},
+                                               {0x200B, 0x200F},
+                                               {0x20D0, 0x20FF},
+                                               {0xFE00, 0xFE0F},
+                                               {0xFE20, 0xFE2F}}};
+  static constexpr std::array<Range, 12> wide{{{0x1100, 0x115F},
+                                               {0x2E80, 0x303E},
+                                               {0x3041, 0x4DBF},
+                                               {0x4E00, 0xA4CF},
+                                               {0xAC00, 0xD7A3},
+                                               {0xF900, 0xFAFF},
+                                               {0xFE30, 0xFE6F},
+                                               {0xFF01, 0xFF60},
+                                               {0xFFE0, 0xFFE6},
+                                               {0x1F300, 0x1F64F},
+                                               {0x1F680, 0x1F9FF},
+                                               {0x20000, 0x3FFFD}}};
+  if (is_in(marks, character)) return 0;
+  return is_in(wide, character) ? 2 : 1;
+}
+
 bool is_right_to_left(char32_t character) {
   static constexpr std::array<Range, 5> ranges{{{0x0590, 0x08FF},
                                                 {0xFB1D, 0xFDFF},

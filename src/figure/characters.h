@@ -24,6 +24,10 @@ struct Character {
 /// Nothing is seen where it stands: a control or format character, a line separator.
 [[nodiscard]] bool is_invisible(char32_t character);
 
+/// Columns that a terminal gives it: 2 for East Asian wide characters and emoji, 0 for marks on the
+/// character before (Unicode Standard Annex 11).
+[[nodiscard]] std::size_t columns_of(char32_t character);
+
 /// Of a script that runs from right to left.
 [[nodiscard]] bool is_right_to_left(char32_t character);
 

@@ -13,7 +13,6 @@
 
 #include "attnviz/error.h"
 #include "figure/characters.h"
-#include "figure/font_search.h"
 
 namespace attnviz {
 namespace {
@@ -34,10 +33,11 @@ struct Library {
 // OpenCV draws a font's characters; which ones it has and how wide they are, it does not tell, so
 // the same file is also open here.
 struct Font {
+  FontFile file;
   cv::Ptr<cv::freetype::FreeType2> painter;
   FT_Face face = nullptr;
 
-  Font(FT_Library library, const FontFile& file) {
+  Font(FT_Library library, FontFile found) : file(std::move(found)) {
     if (FT_New_Face(library, file.path.c_str(), file.index, &face) != 0) {
       throw FigureError(file.path +
                         " is no font of outlines that FreeType can read; remove it or "
@@ -158,6 +158,18 @@ double Fonts::kerning(int font, char32_t left, char32_t right, int size) {
   FT_Get_Kerning(face.face, FT_Get_Char_Index(face.face, left), FT_Get_Char_Index(face.face, right),
                  FT_KERNING_UNSCALED, &units);
   return face.scaled(units.x, size);
+}
+
+const FontFile& Fonts::file(int font) const {
+  return state_->fonts[font]->file;
+}
+
+std::string Fonts::family(int font) const {
+  return state_->fonts[font]->face->family_name;
+}
+
+unsigned long Fonts::index(int font, char32_t character) const {
+  return FT_Get_Char_Index(state_->fonts[font]->face, character);
 }
 
 const Glyph& Fonts::glyph(int font, char32_t character, int size) {

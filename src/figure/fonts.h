@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 
+#include "figure/font_search.h"
+
 namespace attnviz {
 
 /// One character as ink, in fine pixels (there are 4 × 4 to a pixel) from the pen on the baseline.
@@ -30,6 +32,12 @@ class Fonts {
   [[nodiscard]] double kerning(int font, char32_t left, char32_t right, int size);
   /// Valid until the next call.
   [[nodiscard]] const Glyph& glyph(int font, char32_t character, int size);
+
+  /// Where it is, and for programs that look for it by name, what it is called.
+  [[nodiscard]] const FontFile& file(int font) const;
+  [[nodiscard]] std::string family(int font) const;
+  /// The number of the character's glyph in its file.
+  [[nodiscard]] unsigned long index(int font, char32_t character) const;
 
   ~Fonts();
 

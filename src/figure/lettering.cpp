@@ -206,6 +206,24 @@ Lettering letter(const TextItem& text) {
   return lettering;
 }
 
+std::vector<LetterRun> letter_runs(const TextItem& text) {
+  const int size = fine_size(text.size);
+  const auto line = set_line(text.parts, size);
+  const int start = pen_start(ink_of(line, size), text.anchor);
+  std::vector<LetterRun> runs;
+  for (const auto& letter : line) {
+    if (runs.empty() || runs.back().font != letter.font || runs.back().is_mark != letter.is_mark) {
+      runs.push_back({letter.font, letter.is_mark, {}, 0});
+    }
+    LetterRun& run = runs.back();
+    const double x = (start + letter.pen) / fine;
+    run.letters.push_back({letter.code, x});
+    const double advance = Fonts::of_this_thread().advance(letter.font, letter.code, size);
+    run.width = x + advance / fine - run.letters.front().x;
+  }
+  return runs;
+}
+
 Label visible(std::string_view text) {
   Label label;
   const auto append_part = [&label](std::string_view piece, bool is_mark) {

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "attnviz/figure.h"
 
@@ -21,6 +22,24 @@ struct Lettering {
 [[nodiscard]] Box measure(const Label& parts, double size, Anchor anchor = Anchor::start);
 
 [[nodiscard]] Lettering letter(const TextItem& text);
+
+/// A character in its place, for painters of outlines.
+struct PlacedLetter {
+  char32_t code = 0;
+  double x =
+      0;  ///< of its pen on the baseline, in pixels from the text's (x, y), before it is turned
+};
+
+/// Neighbouring letters of one font (a number of Fonts) and one colour.
+struct LetterRun {
+  int font = 0;
+  bool is_mark = false;
+  std::vector<PlacedLetter> letters;
+  double width = 0;  ///< from the first one's pen to where another would stand
+};
+
+/// All letters of a text, in the order in which they are seen.
+[[nodiscard]] std::vector<LetterRun> letter_runs(const TextItem& text);
 
 /// The text as one line of label parts: control and invisible characters and stray bytes become
 /// marks, as in token labels.

@@ -61,14 +61,6 @@ void require_inside(const Drawing& drawing, const Box& box) {
   }
 }
 
-void require_sound(const Drawing& drawing) {
-  if (drawing.width <= 0 || drawing.height <= 0)
-    throw FigureError("a picture needs pixels to be painted");
-  for (const auto& item : drawing.heatmaps) require_inside(drawing, item.box);
-  for (const auto& bar : drawing.colour_bars) require_inside(drawing, bar.box);
-  for (const auto& line : drawing.lines) require_inside(drawing, line.box);
-}
-
 // OpenCV's errors as ours.
 template <typename Paint>
 auto guarded(Paint paint) {
@@ -80,6 +72,14 @@ auto guarded(Paint paint) {
 }
 
 }  // namespace
+
+void require_sound(const Drawing& drawing) {
+  if (drawing.width <= 0 || drawing.height <= 0)
+    throw FigureError("a picture needs pixels to be painted");
+  for (const auto& item : drawing.heatmaps) require_inside(drawing, item.box);
+  for (const auto& bar : drawing.colour_bars) require_inside(drawing, bar.box);
+  for (const auto& line : drawing.lines) require_inside(drawing, line.box);
+}
 
 Painter::Painter(const Drawing& drawing) : drawing_(drawing) {
   require_sound(drawing);

@@ -51,4 +51,7 @@ class Painter {
   int top_ = -1;  // of the band
 };
 
+/// Throws FigureError for a drawing that has no pixels or reaches beyond them.
+void require_sound(const Drawing& drawing);
+
 }  // namespace attnviz

@@ -1,4 +1,3 @@
-#include <libdeflate.h>
 #include <png.h>
 
 #include <algorithm>
@@ -7,11 +6,11 @@
 #include <cstring>
 #include <functional>
 #include <memory>
-#include <new>
 #include <optional>
 
 #include "attnviz/error.h"
 #include "attnviz/figure.h"
+#include "figure/compression.h"
 #include "figure/painter.h"
 
 namespace attnviz {
@@ -147,19 +146,6 @@ Rows in_full_colour(Size size, const RowSource& source, Indexed& indexed, int n_
   }
   for (int y = n_indexed; y < size.height; ++y) std::copy_n(source(y), row_bytes, rows[y]);
   return rows;
-}
-
-/// A zlib stream. libdeflate, which compresses a whole picture at once, takes half of zlib's time
-/// for a smaller file.
-std::vector<std::uint8_t> compressed(std::span<const std::uint8_t> bytes, int level) {
-  const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(
-      libdeflate_alloc_compressor(level), libdeflate_free_compressor);
-  if (!compressor) throw std::bad_alloc();
-  const std::size_t most = libdeflate_zlib_compress_bound(compressor.get(), bytes.size());
-  const auto room = std::make_unique_for_overwrite<std::uint8_t[]>(most);
-  const std::size_t size =
-      libdeflate_zlib_compress(compressor.get(), bytes.data(), bytes.size(), room.get(), most);
-  return {room.get(), room.get() + size};
 }
 
 struct Writer {

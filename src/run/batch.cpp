@@ -10,8 +10,10 @@
 #include <deque>
 #include <unordered_set>
 
+#include "attention/wording.h"
 #include "attnviz/error.h"
 #include "attnviz/file.h"
+#include "attnviz/page.h"
 #include "attnviz/survey.h"
 #include "run/batch_heads.h"
 #include "run/batch_prepared.h"
@@ -19,6 +21,7 @@
 #include "run/machine.h"
 #include "run/memory_gate.h"
 #include "run/one_thread.h"
+#include "run/output.h"
 
 namespace attnviz {
 namespace {
@@ -48,7 +51,8 @@ class Batch {
         gate_(room),
         heads_(options_.statistics),
         on_progress_(on_progress) {
-    remove_temporary_files(options_.out_dir, {".png", ".json", ".jsonl", ".safetensors"});
+    remove_temporary_files(options_.out_dir,
+                           {".png", ".svg", ".pdf", ".html", ".json", ".jsonl", ".safetensors"});
     sort_out(prepared);
     write_record(options_.out_dir, prepared.record);
   }
@@ -214,9 +218,24 @@ class Batch {
       if (options_.heads && heads_.size() > 0) finish_heads();
       index_.finish(keys_);
       result_.files.insert(result_.files.begin(), options_.out_dir / kIndexFile);
+      if (options_.html) write_page_list();
     } catch (const FileError& error) {
       stop(error.what());
     }
+  }
+
+  void write_page_list() {
+    const fs::path file = options_.out_dir / "index.html";
+    std::vector<PageLink> links;
+    for_each_entry(options_.out_dir / kIndexFile, [&](IndexEntry&& entry) {
+      for (const std::string& path : entry.files) {
+        if (path.ends_with(kPageEnding)) links.push_back({path, entry.name, entry.tokens});
+      }
+    });
+    const std::string title = counted(std::int64_t(links.size()), "text") + ", " +
+                              printable(stages_.model().filename().string());
+    write_file_atomically(file, encode_page_list(title, links));
+    result_.files.push_back(file);
   }
 
   void finish_heads() {

@@ -11,6 +11,7 @@
 #include "run/one_text.h"
 #include "run/output.h"
 #include "run/probes.h"
+#include "run/text_page.h"
 
 namespace attnviz {
 namespace {
@@ -31,7 +32,7 @@ void attempt(TextOnItsWay& one, const char* name, Stage stage) {
   }
   if (one.entry.error.empty()) return;
   one.patterns = {};
-  one.pngs = {};
+  one.pictures = {};
 }
 
 std::string printed(std::uint64_t bytes) {
@@ -58,6 +59,7 @@ std::vector<fs::path> files_of(const std::string& name, const BatchOptions& opti
        figure_names(prefix, options.show.figures, options.show.figure)) {
     files.push_back(path.parent_path() / figure);
   }
+  if (options.html) files.push_back(path.parent_path() / (prefix + kPageEnding));
   if (options.save_attention) {
     files.push_back(path.parent_path() / (prefix + "_attention.safetensors"));
   }
@@ -95,7 +97,7 @@ std::string BatchStages::key_of(const BatchText& text, const std::string& sha256
 std::uint64_t BatchStages::memory_of(std::int64_t n_tokens) const {
   const auto n = static_cast<std::uint64_t>(n_tokens);
   const std::uint64_t patterns = 4 * n * n * n_heads_, one_layer = 4 * n * n * most_heads_;
-  return 2 * patterns + 6 * one_layer + 5 * n_pixels_ + (16U << 20U);
+  return (options_.html ? 3 : 2) * patterns + 6 * one_layer + 5 * n_pixels_ + (16U << 20U);
 }
 
 void BatchStages::read(TextOnItsWay& one, const BatchText& text, std::uint64_t most) const {
@@ -136,16 +138,25 @@ void BatchStages::attend(TextOnItsWay& one) {
 void BatchStages::draw(TextOnItsWay& one) const {
   if (!one.only_heads && !options_.show.figures.empty()) {
     attempt(one, "figures", [&] {
-      one.pngs = draw_figures(one.shown, one.patterns, token_labels(tokenizer_, one.shown.ids),
-                              options_.show.figures, options_.show.figure, model_.path());
+      one.pictures = draw_figures(one.shown, one.patterns, token_labels(tokenizer_, one.shown.ids),
+                                  options_.show.figures, options_.show.figure, model_.path());
     });
   }
-  if (!options_.heads) return;
-  attempt(one, "heads", [&] {
-    HeadStatistics statistics(options_.statistics);
-    statistics.add_text(one.patterns, one.shown.ids);
-    if (!one.only_heads) one.heads_json = to_json(survey_of(statistics.report()));
-    one.heads.emplace(std::move(statistics));
+  std::vector<PageHead> findings;
+  if (options_.heads) {
+    attempt(one, "heads", [&] {
+      HeadStatistics statistics(options_.statistics);
+      statistics.add_text(one.patterns, one.shown.ids);
+      const HeadReport report = statistics.report();
+      if (options_.html) findings = page_heads(report);
+      if (!one.only_heads) one.heads_json = to_json(survey_of(report));
+      one.heads.emplace(std::move(statistics));
+    });
+  }
+  if (!options_.html || one.only_heads) return;
+  attempt(one, "page", [&] {
+    one.pictures.push_back(
+        page_of(one.shown, one.patterns, tokenizer_, model_.path(), std::move(findings)));
   });
 }
 
@@ -156,9 +167,9 @@ void BatchStages::write(TextOnItsWay& one) const {
       std::size_t i = 0;
       for (const fs::path& file : files_of(one.entry.name, options_)) {
         const fs::path path = options_.out_dir / file;
-        if (i < one.pngs.size()) {
-          write_file_atomically(path, one.pngs[i]);
-        } else if (options_.save_attention && i == one.pngs.size()) {
+        if (i < one.pictures.size()) {
+          write_file_atomically(path, one.pictures[i]);
+        } else if (options_.save_attention && i == one.pictures.size()) {
           save_attention(path, one.shown, one.patterns, model_.path());
         } else {
           write_file_atomically(path, one.heads_json);
@@ -174,7 +185,7 @@ void BatchStages::write(TextOnItsWay& one) const {
   }
   one.shown = {};
   one.patterns = {};
-  one.pngs = {};
+  one.pictures = {};
 }
 
 HeadStatistics BatchStages::probes(std::string& why_none) {

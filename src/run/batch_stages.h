@@ -21,7 +21,7 @@ struct TextOnItsWay {
   std::string problem;      ///< its files cannot be written, nor will those of others
   Shown shown;
   AttentionPatterns patterns;
-  std::vector<std::string> pngs;
+  std::vector<std::string> pictures;  ///< and the page
   std::optional<HeadStatistics> heads;
   std::string heads_json;
   std::uint64_t memory = 0;  ///< bytes that it takes, by estimate
@@ -47,6 +47,7 @@ class BatchStages {
   [[nodiscard]] HeadStatistics probes(std::string& why_none);
   /// The survey that a report is written as.
   [[nodiscard]] Survey survey_of(HeadReport report) const;
+  [[nodiscard]] const std::filesystem::path& model() const { return model_.path(); }
   [[nodiscard]] std::uint64_t memory_of(std::int64_t n_tokens) const;
 
  private:
@@ -57,6 +58,9 @@ class BatchStages {
   bool layers_share_weights_ = false;
   std::uint64_t n_heads_ = 0, most_heads_ = 0, n_pixels_ = 0;
 };
+
+/// What the names of pages end with.
+inline constexpr char kPageEnding[] = "_attention.html";
 
 /// The files of one text, below the output folder.
 [[nodiscard]] std::vector<std::filesystem::path> files_of(const std::string& name,

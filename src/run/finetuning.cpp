@@ -76,8 +76,8 @@ class Run {
     if (options_.texts.empty()) throw UsageError("say what to train on: --text FILE");
     check_writable(options_.out);
     if (!options_.history.empty()) check_writable(options_.history);
-    if (options_.prefix) {
-      figures_ = survey_figure_files(options_.out_dir, *options_.prefix, 2);
+    if (options_.pictures.prefix) {
+      figures_ = survey_figure_files(options_.pictures, 2);
     }
     check_no_clash();
     const bool is_started = fs::exists(state_file(""));
@@ -242,7 +242,7 @@ class Run {
     if (!figures_.empty()) {
       std::vector<Survey> surveys;
       for (const FinetuneEpoch& epoch : result_.epochs) surveys.push_back(epoch.survey);
-      draw_surveys(surveys, figures_, options_.dpi);
+      draw_surveys(surveys, options_.pictures);
       result_.files.insert(result_.files.end(), figures_.begin(), figures_.end());
     }
     std::error_code ignored;

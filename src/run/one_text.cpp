@@ -86,8 +86,10 @@ std::vector<std::string> figure_names(const std::string& prefix,
                                       const FigureOptions& options) {
   std::vector<std::string> names;
   for (const FigureKind kind : figures) {
-    names.push_back(prefix + choice_name(options) + "_attention_" + info_of(kind).in_file_name +
-                    ".png");
+    for (const FileFormat format : options.formats) {
+      names.push_back(prefix + choice_name(options) + "_attention_" + info_of(kind).in_file_name +
+                      "." + std::string(to_string(format)));
+    }
   }
   return names;
 }
@@ -98,15 +100,18 @@ std::vector<std::string> draw_figures(const Shown& shown, const AttentionPattern
                                       const FigureOptions& options,
                                       const std::filesystem::path& model) {
   const auto texts = origin(shown, model);
-  std::vector<std::string> pngs(figures.size());
+  const std::size_t n_formats = options.formats.size();
+  std::vector<std::string> pictures(figures.size() * n_formats);
   // Isolated: a thread that waits for the other figures must not begin with another text.
   tbb::this_task_arena::isolate([&] {
     tbb::parallel_for(std::size_t{0}, figures.size(), [&](std::size_t i) {
       const Drawing drawing = info_of(figures[i]).layout(patterns, labels, shown.text, options);
-      pngs[i] = encode_png(drawing, options.dpi, texts);
+      for (std::size_t j = 0; j < n_formats; ++j) {
+        pictures[i * n_formats + j] = encode(drawing, options.formats[j], options.dpi, texts);
+      }
     });
   });
-  return pngs;
+  return pictures;
 }
 
 std::uint64_t n_pixels_of(FigureKind kind, const AttentionPatterns& patterns,

@@ -23,12 +23,13 @@ namespace attnviz {
 /// Fills capture, kept and n_heads. Throws what Model::capture and check_patterns throw.
 [[nodiscard]] AttentionPatterns attend(Shown& shown, Model& model);
 
-/// The names of the figures' files, as many as `figures`, in that order: PREFIX_attention_...png
+/// The names of the figures' files, in the order of `figures`, each in all formats:
+/// PREFIX_attention_...png
 [[nodiscard]] std::vector<std::string> figure_names(const std::string& prefix,
                                                     const std::vector<FigureKind>& figures,
                                                     const FigureOptions& options);
 
-/// The bytes of the figures, as PNG, in the order of `figures`; drawn side by side.
+/// The bytes of those files. Figures are drawn side by side.
 [[nodiscard]] std::vector<std::string> draw_figures(const Shown& shown,
                                                     const AttentionPatterns& patterns,
                                                     const std::vector<Label>& labels,

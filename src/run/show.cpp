@@ -6,6 +6,7 @@
 #include "attnviz/run.h"
 #include "run/one_text.h"
 #include "run/output.h"
+#include "run/text_page.h"
 #include "run/timed.h"
 
 namespace attnviz {
@@ -32,7 +33,9 @@ Visualizer::Loaded Visualizer::load(const ShowOptions& options) {
   });
   Tokenizer loaded = tokenizer.get();
   timings.insert(timings.begin(), beside.begin(), beside.end());
-  return {std::move(timings), std::move(loaded), std::move(model)};
+  std::vector<PageHead> findings;
+  if (!options.findings.empty()) findings = read_page_heads(options.findings);
+  return {std::move(timings), std::move(loaded), std::move(model), std::move(findings)};
 }
 
 Visualizer::Visualizer(ShowOptions options)
@@ -49,16 +52,16 @@ Shown Visualizer::show(const std::string& text, const std::string& prefix) {
   for (const Label& label : labels) shown.tokens.push_back(plain(label));
   const AttentionPatterns patterns =
       timed(timings, "attention", [&] { return attend(shown, model); });
-  const std::vector<std::string> pngs = timed(timings, "figures", [&] {
+  const std::vector<std::string> pictures = timed(timings, "figures", [&] {
     return draw_figures(shown, patterns, labels, options_.figures, options_.figure, model.path());
   });
-  shown.files = timed(timings, "write", [&] { return write(shown, patterns, pngs, prefix); });
+  shown.files = timed(timings, "write", [&] { return write(shown, patterns, pictures, prefix); });
   shown.timings_ms = std::move(timings);
   return shown;
 }
 
 std::vector<fs::path> Visualizer::write(const Shown& shown, const AttentionPatterns& patterns,
-                                        const std::vector<std::string>& pngs,
+                                        const std::vector<std::string>& pictures,
                                         const std::string& prefix) const {
   std::vector<fs::path> files;
   const std::vector<std::string> names = figure_names(prefix, options_.figures, options_.figure);
@@ -67,16 +70,22 @@ std::vector<fs::path> Visualizer::write(const Shown& shown, const AttentionPatte
       save_attention(options_.save_attention, shown, patterns, loaded_.model.path());
       files.push_back(options_.save_attention);
     }
+    if (!options_.html.empty()) {
+      write_file_atomically(options_.html, page_of(shown, patterns, loaded_.tokenizer,
+                                                   loaded_.model.path(), loaded_.findings));
+      files.push_back(options_.html);
+    }
+    const auto n_others = std::ptrdiff_t(files.size());
     for (std::size_t i = 0; i < names.size(); ++i) {
-      write_file_atomically(options_.out_dir / names[i], pngs[i]);
+      write_file_atomically(options_.out_dir / names[i], pictures[i]);
       files.push_back(options_.out_dir / names[i]);
     }
+    // The pictures come first in every list.
+    std::rotate(files.begin(), files.begin() + n_others, files.end());
   } catch (...) {
     remove(files);
     throw;
   }
-  // The pictures come first in every list.
-  if (!options_.save_attention.empty()) std::rotate(files.begin(), files.begin() + 1, files.end());
   return files;
 }
 

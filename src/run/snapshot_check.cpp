@@ -34,7 +34,7 @@ fs::path baseline_of(const Suite& suite, const SuiteText& text) {
 void require_known(const ToleranceRules& rules, const AttentionChanges& changes) {
   if (changes.heads.empty()) return;  // nothing was compared
   for (const auto& [id, rule] : rules.heads) {
-    const auto is_it = [id = id](const HeadChange& head) { return head.id == id; };
+    const auto is_it = [wanted = id](const HeadChange& head) { return head.id == wanted; };
     if (std::any_of(changes.heads.begin(), changes.heads.end(), is_it) ||
         std::count(changes.gone.begin(), changes.gone.end(), id) > 0 ||
         std::count(changes.added.begin(), changes.added.end(), id) > 0) {

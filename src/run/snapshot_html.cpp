@@ -15,6 +15,7 @@ h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2.5rem }
 table { border-collapse: collapse } td, th { text-align: left; padding: .25rem 1.2rem .25rem 0;
   border-bottom: 1px solid #ddd; vertical-align: top }
 img { max-width: 100%; border: 1px solid #ddd }
+iframe { width: 100%; height: 52rem; border: 1px solid #ddd } summary { cursor: pointer; padding: .5rem 0 }
 .same { color: #2a6b2a } .changed { color: #b02318 } .missing, .failed { color: #96580a }
 )";
 
@@ -66,6 +67,14 @@ void add_text(pugi::xml_node body, const TextResult& text) {
   }
   if (!text.picture.empty()) add_image(body, text.name + "_diff.png", text.picture);
   for (const auto& [name, png] : text.other_pictures) add_image(body, name, png);
+  if (text.page.empty()) return;
+  // A page within the page, so that one file is all there is to carry.
+  pugi::xml_node details = add(body, "details");
+  add(details, "summary", "All heads, before and after");
+  pugi::xml_node frame = add(details, "iframe", " ");
+  frame.append_attribute("title") = printable_in_xml(text.name).c_str();
+  frame.append_attribute("loading") = "lazy";
+  frame.append_attribute("srcdoc") = printable_in_xml(text.page).c_str();
 }
 
 }  // namespace

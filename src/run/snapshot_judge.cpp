@@ -8,6 +8,7 @@
 #include "attention/wording.h"
 #include "attnviz/change_figure.h"
 #include "attnviz/error.h"
+#include "attnviz/page.h"
 #include "run/output.h"
 #include "run/snapshot_maker.h"
 
@@ -103,6 +104,31 @@ std::string draw_changed_heads(const TextResult& result, const Snapshot& before,
   return encode_png(drawing, dpi, texts);
 }
 
+/// All heads before and after, condensed where they were recorded so.
+std::string page_of_both(const Snapshot& before, const Snapshot& now) {
+  const std::int64_t n =
+      std::min(before.record.patterns.n_positions(), now.record.patterns.n_positions());
+  const AttentionPatterns was = condense(before.record.patterns, n),
+                          is = condense(now.record.patterns, n);
+  Page page;
+  page.title = printable(now.text);
+  page.model = printable(now.facts.count("attnviz:model") ? now.facts.at("attnviz:model") : "");
+  page.software = "attnviz " + version();
+  std::vector<Label> labels;
+  const auto n_tokens = std::int64_t(now.tokens.size());
+  for (std::int64_t i = 0; i < n; ++i) {
+    labels.push_back({{now.tokens[std::size_t(i * n_tokens / n)], false}});
+    page.words.push_back(n == n_tokens ? "" : "…");
+  }
+  if (n != n_tokens) {
+    page.notes = {std::to_string(n_tokens) + " tokens in " + std::to_string(n) +
+                  " blocks, as they were recorded; each is named by its first token"};
+  }
+  page.labels = labels;
+  page.sets = {{"before", &was}, {"after", &is}};
+  return encode_page(page);
+}
+
 }  // namespace
 
 Tolerance tolerance_of(HeadId head, std::initializer_list<const ToleranceRules*> rules,
@@ -150,6 +176,7 @@ void add_picture(TextResult& result, const Snapshot& before, const Snapshot& now
   if (result.most_changed.empty()) return;
   try {
     result.picture = draw_changed_heads(result, before, now, n_heads, dpi);
+    result.page = page_of_both(before, now);
   } catch (const FigureError& error) {
     result.message += std::string("; no picture: ") + error.what();
   }

@@ -44,6 +44,7 @@ void write_pictures(SnapshotReport& report, const std::filesystem::path& folder)
       text.files.push_back(folder / name);
     };
     if (!text.picture.empty()) write(text.name + "_diff.png", text.picture);
+    if (!text.page.empty()) write(text.name + "_diff.html", text.page);
     for (const auto& [name, png] : text.other_pictures) write(name, png);
   }
 }

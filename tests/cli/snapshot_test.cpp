@@ -90,6 +90,8 @@ TEST_F(SnapshotCli, AChangeIsToldInWordsAndShown) {
   EXPECT_EQ(told.back(), "suite: 2 changed");
   expect_eighty_columns(outcome.out);
   EXPECT_FALSE(cv::imread((work() / "out/tobe_diff.png").string()).empty());
+  EXPECT_NE(outcome.out.find("\n  page: out/cat_diff.html\n"), std::string::npos);
+  EXPECT_NE(read_file(work() / "out/cat_diff.html").find("\"name\":\"before\""), std::string::npos);
 }
 
 TEST_F(SnapshotCli, InCiNothingIsEverRecorded) {
@@ -177,7 +179,8 @@ TEST_F(SnapshotCli, TheHtmlPageHoldsThePicturesItself) {
   const std::regex image("src=\"data:image/png;base64,iVBOR");
   EXPECT_EQ(std::distance(std::sregex_iterator(page.begin(), page.end(), image), {}), 2);
   EXPECT_EQ(page.find("src=\"out"), std::string::npos);
-  EXPECT_EQ(page.find("http"), std::string::npos);
+  EXPECT_EQ(page.find("http:"), std::string::npos);
+  EXPECT_EQ(page.find("https:"), std::string::npos);
   EXPECT_NE(page.find("L2H1: "), std::string::npos);
 }
 
@@ -239,7 +242,7 @@ TEST_F(SnapshotCli, ThreadsLocaleTimeZoneAndTerminalChangeNoByte) {
               0);
     std::map<std::string, std::string> files = bytes_below(work() / "out");
     files.merge(bytes_below(elsewhere("suite.snapshots")));
-    EXPECT_EQ(files.size(), 11U);
+    EXPECT_EQ(files.size(), 13U);
     if (first.empty()) {
       first = files;
       first_report = report.out;

@@ -140,9 +140,9 @@ TEST_F(FinetuningTest, ResumeNeedsTheSameRun) {
 
 TEST_F(FinetuningTest, HistoryAndFigureHoldEveryEpoch) {
   options_.history = file("history.json");
-  options_.prefix = "tuned";
-  options_.out_dir = folder_.path();
-  options_.dpi = 80;
+  options_.pictures.prefix = "tuned";
+  options_.pictures.out_dir = folder_.path();
+  options_.pictures.dpi = 80;
   const FinetuneResult result = run();
   EXPECT_EQ(result.files.size(), 4U);
   EXPECT_GT(cv::imread(file("tuned_head_history.png").string()).cols, 300);

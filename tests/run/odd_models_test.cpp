@@ -202,9 +202,10 @@ TEST_F(OddModel, DecimalCommasOfTheProgramAroundChangeNothing) {
     options.texts = {{"a", "the thing in the bath"}, {"b", "that other thing"}};
     options.importance = ImportanceKind::zero;
     const Survey survey = survey_heads(options);
-    const auto files = survey_figure_files(folder_.path(), "odd", 1);
-    draw_surveys({survey}, files, 60);
-    for (const fs::path& file : files) bytes += read_file(file);
+    SurveyPictures pictures{"odd", folder_.path(), 60};
+    pictures.formats = {FileFormat::png, FileFormat::svg, FileFormat::pdf};
+    draw_surveys({survey}, pictures);
+    for (const fs::path& file : survey_figure_files(pictures, 1)) bytes += read_file(file);
     for (const HeadFindings& head : survey.report.heads) {
       for (const HeadLabel& label : head.labels) bytes += sentence(head, label);
     }

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "attnviz/patterns.h"
+#include "attnviz/text.h"
+
+namespace attnviz {
+
+/// The patterns of one text by one model; its name tells it from another.
+struct PageSet {
+  std::string name;
+  const AttentionPatterns* patterns;
+};
+
+/// What is known of a head beside its pattern.
+struct PageHead {
+  std::string name;  ///< L5H1
+  std::vector<std::string> labels, flags, sentences;
+  std::vector<std::pair<std::string, double>> scores;
+};
+
+/// What a page shows.
+struct Page {
+  std::string title, model, software;
+  std::vector<std::string> notes = {};  ///< small lines below the title
+  std::span<const Label> labels;        ///< one per position
+  std::vector<std::string> words =
+      {};  ///< the text of each position; empty where it is no whole character
+  std::vector<PageSet> sets = {};  ///< one, or two to be compared: of the same positions
+  std::vector<PageHead> heads = {};
+};
+
+/// One HTML file that needs nothing else: all heads as thumbnails, each to be opened, with what a
+/// token attends to and is attended by. It holds every weight, compressed, to 1/65535; where there
+/// are more than four million to 1/4369, and then a note says so.
+/// Throws ShapeError where labels, words and positions differ in number, or the sets are neither
+/// one nor two.
+[[nodiscard]] std::string encode_page(const Page& page);
+
+/// A line of a list of pages.
+struct PageLink {
+  std::string file;  ///< relative to the list
+  std::string name;
+  std::int64_t n_tokens = 0;
+};
+
+/// One HTML file that lists others.
+[[nodiscard]] std::string encode_page_list(const std::string& title,
+                                           std::span<const PageLink> links);
+
+}  // namespace attnviz

@@ -1,0 +1,147 @@
+#include "attnviz/page.h"
+
+#include <nlohmann/json.hpp>
+
+#include "attnviz/error.h"
+#include "attnviz/file.h"
+#include "figure/colours.h"
+#include "page/packing.h"
+#include "viewer.h"
+
+namespace attnviz {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Nothing in a string may end the element that it stands in.
+std::string dumped(const Json& json) {
+  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string safe;
+  for (const char c : text) {
+    if (c == '<') {
+      safe += "\\u003c";
+    } else {
+      safe += c;
+    }
+  }
+  return safe;
+}
+
+std::string replaced(std::string_view text, std::string_view mark, std::string_view with) {
+  const std::size_t at = text.find(mark);
+  return std::string(text.substr(0, at)).append(with).append(text.substr(at + mark.size()));
+}
+
+/// The figures' own colours, from the low end to the high one.
+std::string hexadecimal(ColourMap map) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (const Colour& colour : levels(map)) {
+    for (const std::uint8_t channel : colour) {
+      text += kDigits[channel >> 4U];
+      text += kDigits[channel & 15U];
+    }
+  }
+  return text;
+}
+
+Json json_of(const PageHead& head) {
+  Json json = {{"labels", head.labels},
+               {"flags", head.flags},
+               {"scores", Json::array()},
+               {"sentences", head.sentences}};
+  for (const auto& [name, value] : head.scores) json["scores"].push_back({name, value});
+  return json;
+}
+
+void check(const Page& page) {
+  if (page.sets.empty() || page.sets.size() > 2) {
+    throw ShapeError("a page shows one set of patterns, or two to be compared");
+  }
+  for (const PageSet& set : page.sets) {
+    const auto n = static_cast<std::size_t>(set.patterns->n_positions());
+    if (page.labels.size() != n || page.words.size() != n) {
+      throw ShapeError("a page needs a label and a word for each of its " + std::to_string(n) +
+                       " positions");
+    }
+  }
+}
+
+class Writer {
+ public:
+  explicit Writer(const Page& page) : page_(page) {
+    std::uint64_t n = 0;
+    for (const PageSet& set : page.sets) n += n_weights(*set.patterns);
+    step_ = n > kMostExact ? kCoarseStep : 1;
+    for (const PageSet& set : page.sets) causal_ = causal_ && set.patterns->causal;
+  }
+
+  std::string data() {
+    Json json = {{"version", 1},         {"software", page_.software}, {"title", page_.title},
+                 {"model", page_.model}, {"note", page_.notes},        {"tokens", Json::array()},
+                 {"words", page_.words}, {"causal", causal_},          {"bits", 16},
+                 {"sets", Json::array()}};
+    if (step_ > 1)
+      json["note"].push_back("each weight is rounded to 1/4369, to keep the page small");
+    for (const Label& label : page_.labels) {
+      Json parts = Json::array();
+      for (const LabelPart& part : label) parts.push_back({part.text, part.is_mark ? 1 : 0});
+      json["tokens"].push_back(parts);
+    }
+    for (const PageSet& set : page_.sets) json["sets"].push_back(add(set));
+    json["colours"] = {{"viridis", hexadecimal(ColourMap::viridis)},
+                       {"blue_red", hexadecimal(ColourMap::blue_red)}};
+    for (const PageHead& head : page_.heads) json["heads"][head.name] = json_of(head);
+    return R"(<script type="application/json" id="data">)" + dumped(json) + "</script>\n" + layers_;
+  }
+
+ private:
+  static constexpr std::uint64_t kMostExact = 4'000'000;
+  static constexpr int kCoarseStep = 15;
+
+  Json add(const PageSet& set) {
+    Json json = {{"name", set.name}, {"layers", Json::array()}};
+    for (std::size_t layer = 0; layer < set.patterns->layers.size(); ++layer) {
+      const at::Tensor& patterns = set.patterns->layers[layer];
+      const std::string id = "d" + std::to_string(n_layers_++);
+      json["layers"].push_back({{"heads", head_numbers(*set.patterns, layer)}, {"data", id}});
+      layers_ += R"(<script type="application/octet-stream" id=")" + id + "\">" +
+                 base64_of(packed(patterns, causal_, step_)) + "</script>\n";
+    }
+    return json;
+  }
+
+  static std::vector<std::int64_t> head_numbers(const AttentionPatterns& patterns,
+                                                std::size_t layer) {
+    if (!patterns.kept.empty()) return patterns.kept[layer];
+    std::vector<std::int64_t> numbers;
+    for (std::int64_t i = 0; i < patterns.n_heads(std::int64_t(layer)); ++i) numbers.push_back(i);
+    return numbers;
+  }
+
+  const Page& page_;
+  int step_ = 1;
+  bool causal_ = true;
+  std::size_t n_layers_ = 0;  // of all sets
+  std::string layers_;
+};
+
+}  // namespace
+
+std::string encode_page(const Page& page) {
+  check(page);
+  // What the page holds of the text comes last: a mark in it is not one.
+  std::string html = replaced(viewer_html, "@STYLE@", viewer_css);
+  html = replaced(html, "@SCRIPT@", viewer_js);
+  return replaced(html, "@DATA@", Writer(page).data());
+}
+
+std::string encode_page_list(const std::string& title, std::span<const PageLink> links) {
+  Json json = {{"title", title}, {"pages", Json::array()}};
+  for (const PageLink& link : links) {
+    json["pages"].push_back({{"file", link.file}, {"name", link.name}, {"tokens", link.n_tokens}});
+  }
+  return replaced(replaced(list_html, "@STYLE@", viewer_css), "@DATA@", dumped(json));
+}
+
+}  // namespace attnviz
