@@ -93,8 +93,8 @@ struct Column {
 
 class Table {
  public:
-  Table(const Survey& survey, const TableOptions& options) : survey_(survey), options_(options) {
-    columns_ = {{"head", 5, true}, {"label", 21, true}};
+  Table(const Survey& survey, const TableOptions& options)
+      : survey_(survey), options_(options), columns_{{"head", 5, true}, {"label", 21, true}} {
     std::size_t taken = 5 + 1 + 21 + has_effects() * 9 + kFlags + 1;
     for (const Score score : options.scores) {
       const std::string name = column_name(score);

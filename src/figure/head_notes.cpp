@@ -66,8 +66,8 @@ std::string flags_note(const HeadReport& report, bool has_letters) {
            "warning.";
   std::string note;
   std::set<std::string_view> told;
-  for (const auto& flag : by_gravity(std::move(flags))) {
-    const auto meaning = look_of(flag.level).meaning;
+  for (const HeadFlag& one : by_gravity(flags)) {
+    const auto meaning = look_of(one.level).meaning;
     if (told.insert(meaning).second) note += (note.empty() ? "" : ", ") + std::string(meaning);
   }
   return "Flags are " + note + ".";

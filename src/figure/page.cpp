@@ -89,7 +89,8 @@ ColourBarText bar_text(const FigureScale& scale, const std::string& title, doubl
   return {scale_ticks(scale.kind, value_range(scale.kind, scale.largest)), title, size};
 }
 
-void draw_bar(Sheet& sheet, const FigureScale& scale, ColourBarText text, const Box& panels) {
+void draw_bar(Sheet& sheet, const FigureScale& scale, const ColourBarText& text,
+              const Box& panels) {
   ColourBarItem bar{{panels.x + panels.width + sheet.px(margin), panels.y, 0, panels.height},
                     scale.colours,
                     scale.kind == ColourScale::log,

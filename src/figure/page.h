@@ -53,7 +53,7 @@ struct FigureScale {
                                      double size);
 
 /// At the right of the panels, as high as they are.
-void draw_bar(Sheet& sheet, const FigureScale& scale, ColourBarText text, const Box& panels);
+void draw_bar(Sheet& sheet, const FigureScale& scale, const ColourBarText& text, const Box& panels);
 
 /// Adds the heatmap and a thin frame.
 void draw_heatmap(Sheet& sheet, const Box& box, const at::Tensor& values, bool causal,

@@ -54,6 +54,15 @@ Json json_of(const PageHead& head) {
   return json;
 }
 
+/// The beginning, up to the end of a character: the whole text stands below it, token by token.
+std::string as_title(const std::string& text) {
+  constexpr std::size_t kMost = 120;
+  if (text.size() <= kMost) return text;
+  std::size_t end = kMost;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+  return text.substr(0, end) + "…";
+}
+
 void check(const Page& page) {
   if (page.sets.empty() || page.sets.size() > 2) {
     throw ShapeError("a page shows one set of patterns, or two to be compared");
@@ -77,10 +86,11 @@ class Writer {
   }
 
   std::string data() {
-    Json json = {{"version", 1},         {"software", page_.software}, {"title", page_.title},
-                 {"model", page_.model}, {"note", page_.notes},        {"tokens", Json::array()},
-                 {"words", page_.words}, {"causal", causal_},          {"bits", 16},
-                 {"sets", Json::array()}};
+    Json json = {
+        {"version", 1},         {"software", page_.software}, {"title", as_title(page_.title)},
+        {"model", page_.model}, {"note", page_.notes},        {"tokens", Json::array()},
+        {"words", page_.words}, {"causal", causal_},          {"bits", 16},
+        {"sets", Json::array()}};
     if (step_ > 1)
       json["note"].push_back("each weight is rounded to 1/4369, to keep the page small");
     for (const Label& label : page_.labels) {

@@ -112,7 +112,12 @@ std::string page_of_both(const Snapshot& before, const Snapshot& now) {
                           is = condense(now.record.patterns, n);
   Page page;
   page.title = printable(now.text);
-  page.model = printable(now.facts.count("attnviz:model") ? now.facts.at("attnviz:model") : "");
+  const auto model_of = [](const Snapshot& snapshot) {
+    const auto found = snapshot.facts.find("attnviz:model");
+    return printable(found == snapshot.facts.end() ? "" : found->second);
+  };
+  page.model =
+      model_of(before) == model_of(now) ? model_of(now) : model_of(before) + " → " + model_of(now);
   page.software = "attnviz " + version();
   std::vector<Label> labels;
   const auto n_tokens = std::int64_t(now.tokens.size());

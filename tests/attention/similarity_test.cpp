@@ -45,7 +45,7 @@ TokenIds random_ids(unsigned seed, std::int64_t n = kRows) {
 at::Tensor by_group(const TokenIds& ids, bool same) {
   return causal(std::int64_t(ids.size()), [&](auto q, auto k) {
     if (k == 0) return 0.1;
-    return (ids[q] % 3 == ids[k] % 3) == same && k < q ? 0.9 : 0.0;
+    return k < q && (ids[q] % 3 == ids[k] % 3) == same ? 0.9 : 0.0;
   });
 }
 

@@ -9,6 +9,12 @@
 namespace attnviz {
 namespace {
 
+#ifdef ATTNVIZ_SANITIZED
+constexpr bool kIsSanitized = true;
+#else
+constexpr bool kIsSanitized = false;
+#endif
+
 class Faults : public Cli {
  protected:
   /// Every picture can be decoded, and nothing else lies there.
@@ -48,6 +54,7 @@ TEST_F(Faults, AFolderThatIsGone) {
 }
 
 TEST_F(Faults, FewFileHandles) {
+  if (kIsSanitized) GTEST_SKIP() << "a sanitizer wants file handles of its own";
   for (int n = 5; n < 20; n += 2) {  // with fewer the system itself cannot start it
     const std::string limit = "ulimit -n " + std::to_string(n) + "; ";
     expect_done_or_told(run("'a text' --prefix a --dpi 40 --figures last", limit), limit);
@@ -55,6 +62,7 @@ TEST_F(Faults, FewFileHandles) {
 }
 
 TEST_F(Faults, LittleMemory) {
+  if (kIsSanitized) GTEST_SKIP() << "a sanitizer wants terabytes of address space";
   // In KiB of address space: from too little for the libraries to enough for all of it.
   for (int megabytes = 200; megabytes <= 2600; megabytes += 300) {
     const std::string limit = "ulimit -v " + std::to_string(megabytes * 1024) + "; ";

@@ -1,8 +1,12 @@
 #include <ATen/ATen.h>
 
+#include <nlohmann/json.hpp>
 #include <opencv2/imgcodecs.hpp>
+#include <pugixml.hpp>
 
 #include "attnviz/figure.h"
+#include "attnviz/glance.h"
+#include "attnviz/page.h"
 #include "fuzz/input.h"
 #include "fuzz/targets.h"
 
@@ -51,6 +55,26 @@ AttentionPatterns patterns(int n_layers, int n_heads, int n_positions, int kind,
 using Layout = Drawing (*)(const AttentionPatterns&, std::span<const Label>, const std::string&,
                            const FigureOptions&);
 
+void check_svg(const std::string& svg) {
+  pugi::xml_document document;
+  if (!document.load_buffer(svg.data(), svg.size())) finding("an SVG that is no XML");
+  for (const unsigned char byte : svg) {
+    if (byte < 0x20 && byte != '\n' && byte != '\t') finding("a control character in an SVG");
+  }
+}
+
+/// What comes from outside stands in the data alone, and cannot end it.
+void check_page(const AttentionPatterns& drawn, const std::vector<Label>& labels,
+                const std::string& title) {
+  Page page{.title = title, .model = "m.pt", .software = "attnviz", .labels = labels};
+  for (const Label& label : labels) page.words.push_back(plain(label));
+  page.sets = {{"", &drawn}};
+  const std::string html = encode_page(page);
+  const std::string start = "id=\"data\">";
+  const auto data = html.substr(html.find(start) + start.size());
+  if (!nlohmann::json::accept(data.substr(0, data.find('<')))) finding("data that is no JSON");
+}
+
 }  // namespace
 
 void figure(std::string_view bytes) {
@@ -78,6 +102,15 @@ void figure(std::string_view bytes) {
     const cv::Mat raw(1, int(png.size()), CV_8U, const_cast<char*>(png.data()));
     const cv::Mat read = cv::imdecode(raw, cv::IMREAD_COLOR);
     if (read.cols != drawing.width || read.rows != drawing.height) finding("no such picture");
+    check_svg(encode(drawing, FileFormat::svg, options.dpi));
+    if (!encode(drawing, FileFormat::pdf, options.dpi).starts_with("%PDF-")) finding("no PDF");
+  });
+  allowed_to_fail([&] { check_page(drawn, labels, title); });
+  allowed_to_fail([&] {
+    const GlanceOptions look{80, TerminalColours::none, options.scale, options.layers,
+                             options.heads};
+    const std::string lines = glance(drawn, labels, look);
+    if (lines.find('\033') != std::string::npos) finding("an escape in a glance without colours");
   });
 }
 

@@ -31,10 +31,10 @@ std::unique_ptr<at::ObserverContext> count(const at::RecordFunction& function) {
 /// While it lives, work is counted.
 class Counting {
  public:
-  Counting() {
+  Counting()
+      : handle_(at::addGlobalCallback(at::RecordFunctionCallback(count).needsInputs(true).scopes(
+            {at::RecordScope::FUNCTION}))) {
     multiplications = softmaxes = 0;
-    handle_ = at::addGlobalCallback(
-        at::RecordFunctionCallback(count).needsInputs(true).scopes({at::RecordScope::FUNCTION}));
   }
   ~Counting() { at::removeCallback(handle_); }
   Counting(const Counting&) = delete;

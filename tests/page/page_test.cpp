@@ -137,6 +137,15 @@ TEST_F(PageTest, forty_eight_heads_and_512_tokens_are_less_than_8_megabytes) {
   std::printf("%zu bytes\n", html.size());
 }
 
+TEST_F(PageTest, a_long_text_is_no_long_title) {
+  const std::vector<AttentionPatterns> sets = {random_patterns({1}, 4, true)};
+  Page longer = page(sets);
+  for (int i = 0; i < 50; ++i) longer.title += "日本語";
+  const std::string title = Written(encode_page(longer)).json["title"];
+  EXPECT_LE(title.size(), 123U);
+  EXPECT_TRUE(title.ends_with("語…") || title.ends_with("本…") || title.ends_with("日…")) << title;
+}
+
 TEST_F(PageTest, heads_that_were_pruned_keep_their_numbers) {
   std::vector<AttentionPatterns> sets = {random_patterns({2, 1}, 4, true)};
   sets[0].kept = {{1, 5}, {0}};

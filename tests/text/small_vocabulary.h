@@ -14,11 +14,10 @@
 struct SmallVocabulary {
   std::vector<std::string> names;  // by id
   std::string merges = "#version: 0.2\n";
-  std::filesystem::path folder;
+  std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("attnviz_text_test_" + std::to_string(::getpid()));
 
   SmallVocabulary() {
-    folder = std::filesystem::temp_directory_path() /
-             ("attnviz_text_test_" + std::to_string(::getpid()));
     std::filesystem::create_directories(folder);
     for (int byte = 0, hidden = 0x100; byte < 256; ++byte) {
       const bool is_visible = (byte > 0x20 && byte < 0x7F) || (byte > 0xA0 && byte != 0xAD);
