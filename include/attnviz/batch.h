@@ -76,7 +76,8 @@ struct Shard {
 [[nodiscard]] std::uint64_t usable_memory();
 
 struct BatchOptions {
-  ShowOptions show;  ///< for each text; out_dir, save_attention and html are not looked at
+  ShowOptions
+      show;  ///< for each text; out_dir, save_attention, html and findings are not looked at
   std::filesystem::path out_dir;
   bool save_attention = false;  ///< NAME_attention.safetensors, as ShowOptions::save_attention
   bool html = false;            ///< NAME_attention.html, as ShowOptions::html, and index.html

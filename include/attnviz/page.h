@@ -1,8 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "attnviz/patterns.h"
@@ -10,17 +11,23 @@
 
 namespace attnviz {
 
-/// The patterns of one text by one model; its name tells it from another.
+/// The patterns of one text by one model.
 struct PageSet {
-  std::string name;
-  const AttentionPatterns* patterns;
+  std::string name;                   ///< tells it from the other
+  const AttentionPatterns* patterns;  ///< never null; two sets may differ in layers and heads
 };
 
 /// What is known of a head beside its pattern.
 struct PageHead {
   std::string name;  ///< L5H1
   std::vector<std::string> labels, flags, sentences;
-  std::vector<std::pair<std::string, double>> scores;
+  std::vector<std::pair<std::string, double>> scores;  ///< shares, 0 to 1: drawn as bars
+};
+
+/// What was found of a model's heads.
+struct PageFindings {
+  std::string model;  ///< its file's name; empty: the page's own
+  std::vector<PageHead> heads;
 };
 
 /// What a page shows.
@@ -31,12 +38,12 @@ struct Page {
   std::vector<std::string> words =
       {};  ///< the text of each position; empty where it is no whole character
   std::vector<PageSet> sets = {};  ///< one, or two to be compared: of the same positions
-  std::vector<PageHead> heads = {};
+  PageFindings findings = {};
 };
 
 /// One HTML file that needs nothing else: all heads as thumbnails, each to be opened, with what a
 /// token attends to and is attended by. It holds every weight, compressed, to 1/65535; where there
-/// are more than four million to 1/4369, and then a note says so.
+/// are more than four million to 1/4369, and then a note says so, as where some are no numbers.
 /// Throws ShapeError where labels, words and positions differ in number, or the sets are neither
 /// one nor two.
 [[nodiscard]] std::string encode_page(const Page& page);

@@ -93,7 +93,7 @@ class Visualizer {
     std::vector<std::pair<std::string, double>> timings;
     Tokenizer tokenizer;
     Model model;
-    std::vector<PageHead> findings;
+    PageFindings findings;
   };
   static Loaded load(const ShowOptions& options);
   [[nodiscard]] std::vector<std::filesystem::path> write(const Shown& shown,

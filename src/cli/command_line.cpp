@@ -43,7 +43,7 @@ void add_default_command(std::vector<std::string>& words) {
   static const std::vector<std::string> kOwn = {"-h", "--help", "--version", "--completion",
                                                 "--manual"};
   const auto is_first = [&](const std::string& word) {
-    return !words.empty() && words.front() == word;
+    return !words.empty() && words.front().substr(0, words.front().find('=')) == word;
   };
   const bool is_command = std::any_of(commands().begin(), commands().end(),
                                       [&](const Command& c) { return is_first(c.name); });
@@ -63,11 +63,11 @@ CommandLine parse_command_line(std::vector<std::string> words) {
          [&app](const std::string& shell) { throw TextWanted{completion(app, shell)}; },
          "print a completion script: bash, zsh or fish")
       ->check(one_of({"bash", "zsh", "fish"}))
-      ->option_text("SHELL");
+      ->type_name("SHELL");
   app.add_option_function<std::string>(
          "--manual", [&app](const std::string& name) { throw TextWanted{manual(app, name)}; },
          "print the manual page of a command, or of attnviz, in roff")
-      ->option_text("COMMAND");
+      ->type_name("COMMAND");
   app.require_subcommand(1);
   CommandLine chosen;
   for (const Command& command : commands()) {

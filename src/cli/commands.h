@@ -59,7 +59,7 @@ inline const std::vector<Command>& commands() {
   return table;
 }
 
-/// Refuses all but these; they are what a shell completes.
+/// Refuses all but these; its name, they joined by |, is where completion finds them.
 CLI::Validator one_of(const std::vector<std::string>& names);
 
 /// Refuses "", which a script gives when a variable of its own is not set.

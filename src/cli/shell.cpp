@@ -1,6 +1,7 @@
 #include "shell.h"
 
 #include <algorithm>
+#include <cctype>
 #include <functional>
 #include <sstream>
 #include <vector>
@@ -100,6 +101,20 @@ std::string in_quotes(const std::string& text) {
   return "'" + replaced(text, "'", "'\\''") + "'";
 }
 
+/// Of the words so far, which command they name: cases of a loop over them. A first word that is
+/// none is a text, and the command show.
+std::string command_cases(const std::vector<Entry>& entries) {
+  std::string cases;
+  for (const Entry& entry : entries) {
+    if (entry.path.empty()) continue;
+    const std::size_t space = entry.path.find_last_of(' ');
+    const std::string parent = space == std::string::npos ? "" : entry.path.substr(0, space);
+    cases += "      " + in_quotes(parent + " " + last_word(entry.path)) +
+             ") command=" + in_quotes(entry.path) + " ;;\n";
+  }
+  return cases + "      ' -'*) ;;\n      ' '*) command='show' ;;\n";
+}
+
 std::string bash_completion(const std::vector<Entry>& entries) {
   std::string script =
       "# bash completion for attnviz\n"
@@ -107,13 +122,7 @@ std::string bash_completion(const std::vector<Entry>& entries) {
       "  local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command= word\n"
       "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
       "    case \"$command $word\" in\n";
-  for (const Entry& entry : entries) {
-    if (entry.path.empty()) continue;
-    const std::size_t space = entry.path.find_last_of(' ');
-    const std::string parent = space == std::string::npos ? "" : entry.path.substr(0, space);
-    script += "      " + in_quotes(parent + " " + last_word(entry.path)) +
-              ") command=" + in_quotes(entry.path) + " ;;\n";
-  }
+  script += command_cases(entries);
   script +=
       "    esac\n"
       "  done\n"
@@ -143,7 +152,9 @@ std::string fish_completion(const std::vector<Entry>& entries) {
   std::string script = "# fish completion for attnviz\n";
   for (const Entry& entry : entries) {
     std::string condition = "not __fish_seen_subcommand_from " + joined(entries[0].commands, " ");
-    if (!entry.path.empty()) {
+    if (entry.path == "show") {  // also where no command is named
+      condition += "; or __fish_seen_subcommand_from show";
+    } else if (!entry.path.empty()) {
       condition = "__fish_seen_subcommand_from " +
                   replaced(entry.path, " ", "; and __fish_seen_subcommand_from ");
     }
@@ -176,13 +187,7 @@ std::string zsh_completion(const std::vector<Entry>& entries) {
       "  local command= word\n"
       "  for word in \"${(@)words[2,CURRENT-1]}\"; do\n"
       "    case \"$command $word\" in\n";
-  for (const Entry& entry : entries) {
-    if (entry.path.empty()) continue;
-    const std::size_t space = entry.path.find_last_of(' ');
-    const std::string parent = space == std::string::npos ? "" : entry.path.substr(0, space);
-    script += "      " + in_quotes(parent + " " + last_word(entry.path)) +
-              ") command=" + in_quotes(entry.path) + " ;;\n";
-  }
+  script += command_cases(entries);
   script += "    esac\n  done\n  case \"$command\" in\n";
   // In a description brackets and colons would be read as parts of the specification.
   const auto plain = [](const std::string& text) {
@@ -256,7 +261,8 @@ std::string page_of(const Entry& entry, const std::vector<Entry>& entries) {
     page += ".SH EXAMPLES\n.nf\n";
     std::istringstream lines(entry.footer);
     for (std::string line; std::getline(lines, line);) {
-      if (line != "Examples:") page += (line.empty() ? ".PP" : roff(line)) + "\n";
+      if (line.empty()) page += ".fi\n.SH NOTES\n.nf\n";
+      if (!line.empty() && line != "Examples:") page += roff(line) + "\n";
     }
     page += ".fi\n";
   }
@@ -268,9 +274,7 @@ std::string page_of(const Entry& entry, const std::vector<Entry>& entries) {
 std::string completion(CLI::App& app, const std::string& shell) {
   const std::vector<Entry> entries = entries_of(app);
   if (shell == "bash") return bash_completion(entries);
-  if (shell == "zsh") return zsh_completion(entries);
-  if (shell == "fish") return fish_completion(entries);
-  throw UsageError("there is a completion for bash, zsh and fish, not for " + shell);
+  return shell == "fish" ? fish_completion(entries) : zsh_completion(entries);
 }
 
 std::string manual(CLI::App& app, const std::string& command) {
@@ -279,7 +283,7 @@ std::string manual(CLI::App& app, const std::string& command) {
     const std::string name = entry.path.empty() ? "attnviz" : entry.path;
     if (name == command) return page_of(entry, entries);
   }
-  throw UsageError("there is no command " + command + " to print the manual of");
+  throw UsageError("there is no command \"" + command + "\" to print the manual of");
 }
 
 }  // namespace attnviz::cli

@@ -6,8 +6,7 @@
 // What a system's other programs want to know of the command line, made of its own definitions.
 namespace attnviz::cli {
 
-/// A script for bash, zsh or fish that completes commands, options and their values. Throws
-/// UsageError for another shell.
+/// A script that completes commands, options and their values. shell: bash, zsh or fish.
 std::string completion(CLI::App& app, const std::string& shell);
 
 /// The manual page, in roff, of a command: "heads", "snapshot check", or "attnviz" for

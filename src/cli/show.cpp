@@ -40,14 +40,18 @@ Run set_up_show(CLI::App& app) {
       ->check(not_empty())
       ->option_text("HEADS.json")
       ->needs(html);
-  app.add_flag("--print", arguments->print,
-               "draw in the terminal instead; --layer and --head choose")
-      ->option_text(" ");
+  CLI::Option* print = app.add_flag("--print", arguments->print,
+                                    "draw in the terminal instead; --layer and --head choose")
+                           ->option_text(" ");
   app.add_flag("--json", arguments->json, "print one JSON object instead of the paths");
   app.add_flag("--timings", arguments->timings, "say what each stage took, on standard error")
       ->option_text(" ");
   add_figure_options(app, options.figures, options.figure);
   add_model_options(app, options);
+  for (const char* name : {"--html", "--save-attention", "--json", "--timings", "--prefix",
+                           "--out-dir", "--figures", "--format", "--dpi"}) {
+    print->excludes(app.get_option(name));
+  }
   add_verbosity(app);
   app.footer(kExamples);
   return [arguments](const command::Commands& run) { return run.show(*arguments); };

@@ -1,12 +1,14 @@
 #include <spdlog/spdlog.h>
 
 #include <iostream>
+#include <set>
 
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "attnviz/run.h"
 #include "command.h"
 #include "interrupts.h"
+#include "kitty.h"
 #include "run/one_text.h"
 #include "terminal.h"
 
@@ -35,6 +37,20 @@ std::vector<Job> jobs_of(const ShowArguments& arguments) {
   return {job};
 }
 
+/// No file may be written over one that is read, or over the other that is written.
+void check_no_clash(const ShowArguments& arguments) {
+  const ShowOptions& options = arguments.options;
+  std::set<std::filesystem::path> taken;
+  for (const auto& path : {arguments.file ? std::filesystem::path(*arguments.file) : "",
+                           options.model, options.findings, options.html, options.save_attention}) {
+    if (path.empty()) continue;
+    const auto whole = std::filesystem::weakly_canonical(std::filesystem::absolute(path));
+    if (!taken.insert(whole).second) {
+      throw UsageError(path.string() + " would be written over; give it another name");
+    }
+  }
+}
+
 void report(const Shown& shown) {
   if (shown.n_tokens_cut > 0) {
     spdlog::warn("the text has {} tokens; the last {} were cut (--max-tokens {})",
@@ -61,7 +77,14 @@ int print_glances(const std::vector<Job>& jobs, const ShowOptions& options) {
     Shown shown = tokenize(job.text, tokenizer, options.max_tokens);
     const AttentionPatterns patterns = attend(shown, model);
     report(shown);
-    std::cout << glance(patterns, token_labels(tokenizer, shown.ids), look);
+    const std::vector<Label> labels = token_labels(tokenizer, shown.ids);
+    if (shows_pictures()) {
+      const auto pngs =
+          draw_figures(shown, patterns, labels, {FigureKind::grid}, options.figure, model.path());
+      std::cout << kitty_picture(pngs.at(0), look.width);
+    } else {
+      std::cout << glance(patterns, labels, look);
+    }
     if (&job != &jobs.back()) std::cout << '\n';
   }
   return kDone;
@@ -82,6 +105,7 @@ int show(const ShowArguments& arguments) {
     }
   }
   ShowOptions options = arguments.options;
+  check_no_clash(arguments);
   tell_of_cut_files();
   options.capture.mapped = true;  // looked at once or twice, then left
   if (arguments.print) return print_glances(jobs, options);

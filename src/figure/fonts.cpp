@@ -165,7 +165,10 @@ const FontFile& Fonts::file(int font) const {
 }
 
 std::string Fonts::family(int font) const {
-  return state_->fonts[font]->face->family_name;
+  const char* name = state_->fonts[font]->face->family_name;
+  std::string family = name == nullptr ? "sans-serif" : name;
+  std::erase(family, '\'');  // it will stand in quotes
+  return family;
 }
 
 unsigned long Fonts::index(int font, char32_t character) const {

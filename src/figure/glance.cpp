@@ -110,7 +110,7 @@ std::string aligned(const std::string& text, std::size_t width) {
 
 /// What the colours span, from low to high.
 std::string bar(const FigureScale& scale, const ValueRange& range, TerminalColours colours) {
-  constexpr int kWidth = 24;
+  constexpr int kWidth = 20;
   const bool is_log = scale.kind == ColourScale::log;
   std::string line = is_log ? "0.001 " : "0 ";
   for (int i = 0; i < kWidth; ++i) {
@@ -120,7 +120,7 @@ std::string bar(const FigureScale& scale, const ValueRange& range, TerminalColou
   }
   if (scale.kind == ColourScale::panel) return line + " each's max";
   return line + " " + decimal(range.high, 2) + (is_log ? " log" : "") +
-         (scale.is_exceeded && range.high < 1 ? ", row 0 1" : "");
+         (scale.is_exceeded && range.high < 1 ? "; row 0 is 1" : "");
 }
 
 class Glance {
@@ -166,17 +166,26 @@ class Glance {
     std::string text;
     for (int first = 0; first < columns; first += per_line) {
       const int last = std::min(columns, first + per_line);
-      text += std::string(kLabel, ' ');
-      for (int i = first; i < last; ++i) {
-        std::string name = "H" + std::to_string(choice_.heads[std::size_t(i)]);
-        name.resize(std::size_t(step), ' ');
-        text += name;
-      }
+      text += std::string(kLabel, ' ') + names_of_heads(first, last, step);
       text.erase(text.find_last_not_of(' ') + 1);
       text += "\n";
       for (const int layer : choice_.layers) text += row_of(layer, first, last, size);
     }
     return text;
+  }
+
+  /// Over their columns: every second, third ... where the names would touch.
+  [[nodiscard]] std::string names_of_heads(int first, int last, int step) const {
+    std::string names(std::size_t((last - first) * step) + 8, ' ');
+    std::size_t end = 0;  // of the last name and a space
+    for (int i = first; i < last; ++i) {
+      const auto at = std::size_t((i - first) * step);
+      const std::string name = "H" + std::to_string(choice_.heads[std::size_t(i)]);
+      if (at < end || at + name.size() > std::size_t((last - first) * step)) continue;
+      names.replace(at, name.size(), name);
+      end = at + name.size() + 1;
+    }
+    return names;
   }
 
   /// The heads of a layer that stand beside each other.
@@ -218,7 +227,7 @@ class Glance {
     const int across = 2 * n <= room ? 2 : 1;
     const int columns = std::min(across * n, room);
     std::string text = "L" + std::to_string(layer) + "H" + std::to_string(head) +
-                       ": rows are queries, columns are keys\n";
+                       ", rows: queries, columns: keys\n";
     const auto lines = lines_of(layer, head, columns, columns);
     for (std::size_t y = 0; y < lines.size(); ++y) {
       // The first token of those that the line shows.

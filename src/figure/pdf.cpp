@@ -90,8 +90,16 @@ class Pdf {
   }
 
  private:
+  /// Cairo refuses Unicode's noncharacters.
   void describe(cairo_pdf_metadata_t what, const std::string& text) {
-    cairo_pdf_surface_set_metadata(surface_.get(), what, text.c_str());
+    std::string allowed;
+    for (const Character& character : characters_of(text)) {
+      const char32_t code = character.code;
+      const bool is_none =
+          character.is_stray || (code >= 0xFDD0 && code <= 0xFDEF) || (code & 0xFFFEU) == 0xFFFE;
+      allowed += is_none ? "\uFFFD" : std::string(character.bytes);
+    }
+    cairo_pdf_surface_set_metadata(surface_.get(), what, allowed.c_str());
   }
 
   void set_colour(Colour colour) {

@@ -11,6 +11,7 @@
 #include "figure/fonts.h"
 #include "figure/lettering.h"
 #include "figure/vector.h"
+#include "text/printable.h"
 
 // SVG by hand, not by Cairo, which would make outlines of its letters: text is to stay text.
 
@@ -37,6 +38,7 @@ class Svg {
       : drawing_(drawing), top_(document_.append_child("svg")) {
     add(top_,
         {{"xmlns", "http://www.w3.org/2000/svg"},
+         {"xmlns:xlink", "http://www.w3.org/1999/xlink"},
          {"xml:space", "preserve"},
          {"width", number(drawing.width * 72.0 / dpi) + "pt"},
          {"height", number(drawing.height * 72.0 / dpi) + "pt"},
@@ -46,7 +48,9 @@ class Svg {
     for (const auto& [keyword, value] : texts) {
       description += (description.empty() ? "" : "\n") + keyword + ": " + value;
     }
-    top_.append_child("desc").append_child(pugi::node_pcdata).set_value(description.c_str());
+    top_.append_child("desc")
+        .append_child(pugi::node_pcdata)
+        .set_value(printable_in_xml(description).c_str());
     rectangle(top_, {0, 0, static_cast<double>(drawing.width), static_cast<double>(drawing.height)},
               white);
   }
@@ -112,7 +116,8 @@ class Svg {
          {"height", number(box.height)},
          {"image-rendering", "optimizeSpeed"},  // no smoothing, in SVG 1.1
          {"style", "image-rendering:pixelated"},
-         {"href", "data:image/png;base64," + base64_of(encode_png(heatmap_image(item), 72))}});
+         {"xlink:href",
+          "data:image/png;base64," + base64_of(encode_png(heatmap_image(item), 72))}});
   }
 
   void colour_bar(const ColourBarItem& bar) {

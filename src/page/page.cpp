@@ -1,5 +1,7 @@
 #include "attnviz/page.h"
 
+#include <ATen/ATen.h>
+
 #include <nlohmann/json.hpp>
 
 #include "attnviz/error.h"
@@ -99,9 +101,14 @@ class Writer {
       json["tokens"].push_back(parts);
     }
     for (const PageSet& set : page_.sets) json["sets"].push_back(add(set));
+    if (has_nan_) json["note"].push_back("some weights are no numbers, and shown as 0");
+    const std::string& measured = page_.findings.model;
+    if (!measured.empty() && measured != page_.model) {
+      json["note"].push_back("what the heads do was found of " + measured);
+    }
     json["colours"] = {{"viridis", hexadecimal(ColourMap::viridis)},
                        {"blue_red", hexadecimal(ColourMap::blue_red)}};
-    for (const PageHead& head : page_.heads) json["heads"][head.name] = json_of(head);
+    for (const PageHead& head : page_.findings.heads) json["heads"][head.name] = json_of(head);
     return R"(<script type="application/json" id="data">)" + dumped(json) + "</script>\n" + layers_;
   }
 
@@ -113,6 +120,7 @@ class Writer {
     Json json = {{"name", set.name}, {"layers", Json::array()}};
     for (std::size_t layer = 0; layer < set.patterns->layers.size(); ++layer) {
       const at::Tensor& patterns = set.patterns->layers[layer];
+      has_nan_ = has_nan_ || patterns.isnan().any().item<bool>();
       const std::string id = "d" + std::to_string(n_layers_++);
       json["layers"].push_back({{"heads", head_numbers(*set.patterns, layer)}, {"data", id}});
       layers_ += R"(<script type="application/octet-stream" id=")" + id + "\">" +
@@ -131,7 +139,7 @@ class Writer {
 
   const Page& page_;
   int step_ = 1;
-  bool causal_ = true;
+  bool causal_ = true, has_nan_ = false;
   std::size_t n_layers_ = 0;  // of all sets
   std::string layers_;
 };

@@ -32,7 +32,11 @@ Json options_of(const BatchOptions& options) {
                {"save_attention", options.save_attention},
                {"heads", options.heads}};
   for (const FigureKind kind : show.figures) json["figures"].push_back(to_string(kind));
-  for (const FileFormat format : show.figure.formats) json["formats"].push_back(to_string(format));
+  if (show.figure.formats != std::vector<FileFormat>{FileFormat::png}) {
+    for (const FileFormat format : show.figure.formats) {
+      json["formats"].push_back(to_string(format));
+    }
+  }
   if (options.html) json["html"] = true;
   if (options.heads) {
     const StatisticsOptions& statistics = options.statistics;

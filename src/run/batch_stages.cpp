@@ -142,13 +142,13 @@ void BatchStages::draw(TextOnItsWay& one) const {
                                   options_.show.figures, options_.show.figure, model_.path());
     });
   }
-  std::vector<PageHead> findings;
+  PageFindings findings;
   if (options_.heads) {
     attempt(one, "heads", [&] {
       HeadStatistics statistics(options_.statistics);
       statistics.add_text(one.patterns, one.shown.ids);
       const HeadReport report = statistics.report();
-      if (options_.html) findings = page_heads(report);
+      if (options_.html) findings.heads = page_heads(report);
       if (!one.only_heads) one.heads_json = to_json(survey_of(report));
       one.heads.emplace(std::move(statistics));
     });

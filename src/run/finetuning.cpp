@@ -95,7 +95,7 @@ class Run {
   void check_no_clash() const {
     std::set<fs::path> taken;
     const auto take = [&](const fs::path& path) {
-      if (path.empty() || taken.insert(fs::weakly_canonical(path)).second) return;
+      if (path.empty() || taken.insert(fs::weakly_canonical(fs::absolute(path))).second) return;
       throw UsageError(path.string() + " would be written over; give it another name");
     };
     taken.insert(fs::weakly_canonical(path_));

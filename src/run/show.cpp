@@ -22,6 +22,11 @@ void remove(const std::vector<fs::path>& files) {
 }  // namespace
 
 Visualizer::Loaded Visualizer::load(const ShowOptions& options) {
+  for (const fs::path& file : {options.save_attention, options.html}) {
+    if (!file.empty()) check_writable(file);
+  }
+  PageFindings findings;
+  if (!options.findings.empty()) findings = read_page_findings(options.findings);
   Timings timings, beside;
   auto tokenizer = std::async(std::launch::async, [&] {
     return timed(beside, "load_vocabulary", [&] {
@@ -33,8 +38,6 @@ Visualizer::Loaded Visualizer::load(const ShowOptions& options) {
   });
   Tokenizer loaded = tokenizer.get();
   timings.insert(timings.begin(), beside.begin(), beside.end());
-  std::vector<PageHead> findings;
-  if (!options.findings.empty()) findings = read_page_heads(options.findings);
   return {std::move(timings), std::move(loaded), std::move(model), std::move(findings)};
 }
 

@@ -68,13 +68,14 @@ void add_text(pugi::xml_node body, const TextResult& text) {
   if (!text.picture.empty()) add_image(body, text.name + "_diff.png", text.picture);
   for (const auto& [name, png] : text.other_pictures) add_image(body, name, png);
   if (text.page.empty()) return;
-  // A page within the page, so that one file is all there is to carry.
+  // A page within the page, so that one file is all there is to carry; by an address of its own,
+  // since within srcdoc links to its own heads would lead to the report.
   pugi::xml_node details = add(body, "details");
   add(details, "summary", "All heads, before and after");
   pugi::xml_node frame = add(details, "iframe", " ");
   frame.append_attribute("title") = printable_in_xml(text.name).c_str();
   frame.append_attribute("loading") = "lazy";
-  frame.append_attribute("srcdoc") = printable_in_xml(text.page).c_str();
+  frame.append_attribute("src") = ("data:text/html;base64," + base64_of(text.page)).c_str();
 }
 
 }  // namespace

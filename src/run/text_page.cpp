@@ -71,15 +71,15 @@ std::vector<PageHead> page_heads(const HeadReport& report) {
   return heads;
 }
 
-std::vector<PageHead> read_page_heads(const std::filesystem::path& file) {
+PageFindings read_page_findings(const std::filesystem::path& file) {
   const Json json = Json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
   try {
     if (json.at("kind") != kSurveyKind || json.at("version") != kSurveyVersion) {
       throw ModelError(file.string() + " is of another kind or version than this attnviz writes");
     }
-    std::vector<PageHead> heads;
-    for (const Json& head : json.at("heads")) heads.push_back(head_of(head));
-    return heads;
+    PageFindings findings{json.at("model"), {}};
+    for (const Json& head : json.at("heads")) findings.heads.push_back(head_of(head));
+    return findings;
   } catch (const Json::exception&) {
     throw ModelError(file.string() + " is not the JSON of attnviz heads --json for one model");
   }
@@ -87,7 +87,7 @@ std::vector<PageHead> read_page_heads(const std::filesystem::path& file) {
 
 std::string page_of(const Shown& shown, const AttentionPatterns& patterns,
                     const Tokenizer& tokenizer, const std::filesystem::path& model,
-                    std::vector<PageHead> heads) {
+                    PageFindings findings) {
   const std::vector<Label> labels = token_labels(tokenizer, shown.ids);
   Page page;
   page.title = printable(shown.text);
@@ -96,7 +96,7 @@ std::string page_of(const Shown& shown, const AttentionPatterns& patterns,
   page.labels = labels;
   page.words = words_of(tokenizer, shown.ids);
   page.sets = {{"", &patterns}};
-  page.heads = std::move(heads);
+  page.findings = std::move(findings);
   if (shown.n_tokens_cut > 0) {
     page.notes.push_back("the text went on: " + std::to_string(shown.n_tokens_cut) +
                          " tokens were cut");

@@ -18,11 +18,11 @@ namespace attnviz {
 
 /// The same of a file that `attnviz heads --json` wrote. Throws FileError, and ModelError where it
 /// is something else.
-[[nodiscard]] std::vector<PageHead> read_page_heads(const std::filesystem::path& file);
+[[nodiscard]] PageFindings read_page_findings(const std::filesystem::path& file);
 
 /// The page of one text.
 [[nodiscard]] std::string page_of(const Shown& shown, const AttentionPatterns& patterns,
                                   const Tokenizer& tokenizer, const std::filesystem::path& model,
-                                  std::vector<PageHead> heads);
+                                  PageFindings findings);
 
 }  // namespace attnviz

@@ -26,6 +26,25 @@ TEST_F(Looks, SeveralFormatsAtOnce) {
   expect_failure(run("'The cat' --format jpg"), 2, "jpg");
 }
 
+TEST_F(Looks, CharactersThatXmlAndPdfDoNotKnow) {
+  const Outcome outcome =
+      run("\"$(printf 'a\\001b \\357\\277\\276 <c>')\" --prefix x --figures last --dpi 60 --format "
+          "svg,pdf");
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  const std::string svg = read_file(work() / "x_attention_last_layer_detailed.svg");
+  for (const char* part : {"&#1;", "\x01", "\xEF\xBF\xBE"})
+    EXPECT_EQ(svg.find(part), std::string::npos);
+  EXPECT_NE(svg.find("attnviz:text: a\xEF\xBF\xBD"), std::string::npos);
+}
+
+TEST_F(Looks, NoFileIsWrittenOverAnother) {
+  for (const char* arguments : {"'a' --html x --save-attention x", "'a' --html x --findings ./x"}) {
+    expect_failure(run(arguments), 2, "would be written over");
+  }
+  expect_failure(run("'a' --print --html x"), 2, "--html excludes --print");
+  expect_failure(run("'a' --html /sys/kernel/x.html --figures none"), 1, "cannot write");
+}
+
 TEST_F(Looks, APageWithWhatTheHeadsDo) {
   EXPECT_EQ(run("heads --importance none --json > heads.json").status, 0);
   const Outcome outcome = run("'The cat sat' --figures none --html cat.html --findings heads.json");
@@ -54,11 +73,22 @@ TEST_F(Looks, ABatchOfPagesHasAList) {
 TEST_F(Looks, AGlanceInTheTerminalWritesNoFile) {
   const Outcome outcome = run("'The cat sat on the mat' --print --layer 1 --head 2");
   EXPECT_EQ(outcome.status, 0) << outcome.err;
-  EXPECT_NE(outcome.out.find("L1H2: rows are queries, columns are keys\n"), std::string::npos);
+  EXPECT_NE(outcome.out.find("L1H2, rows: queries, columns: keys\n"), std::string::npos);
   EXPECT_NE(outcome.out.find("\n·mat "), std::string::npos) << outcome.out;
   EXPECT_EQ(outcome.out.find('\033'), std::string::npos) << "no colours, as it is no terminal";
   EXPECT_TRUE(fs::is_empty(work()));
   EXPECT_EQ(lines(run("'The cat' --print").out).size(), 15U);
+}
+
+TEST_F(Looks, ATerminalThatShowsPicturesIsGivenThePictureInPieces) {
+  const Outcome outcome =
+      run("--version >/dev/null; TERM=xterm-kitty TMUX= script -qc \"'" ATTNVIZ_PROGRAM
+          "' cat --print\" /dev/null");
+  if (outcome.err.find("not found") != std::string::npos) GTEST_SKIP() << "script(1) is not there";
+  EXPECT_EQ(outcome.out.rfind("\033_Ga=T,f=100,q=2,c=80,m=1;iVBOR", 0), 0U)
+      << outcome.out.substr(0, 60);
+  EXPECT_NE(outcome.out.find("\033_Gm=0;"), std::string::npos);
+  EXPECT_EQ(outcome.out.find("▀"), std::string::npos);
 }
 
 TEST_F(Looks, ShellsAndManAreToldOfEveryOption) {
@@ -69,19 +99,21 @@ TEST_F(Looks, ShellsAndManAreToldOfEveryOption) {
       EXPECT_NE(outcome.out.find(word), std::string::npos) << shell << " " << word;
     }
   }
-  const std::string complete = "source <('" ATTNVIZ_PROGRAM
-                               "' --completion bash); COMP_WORDS=(attnviz heads --imp); "
-                               "COMP_CWORD=2; _attnviz; echo \"${COMPREPLY[@]}\"; "
-                               "COMP_WORDS=(attnviz heads --importance m); "
-                               "COMP_CWORD=3; _attnviz; echo \"${COMPREPLY[@]}\"";
+  const std::string complete =
+      "source <('" ATTNVIZ_PROGRAM
+      "' --completion bash); COMP_WORDS=(attnviz heads --imp); "
+      "COMP_CWORD=2; _attnviz; echo \"${COMPREPLY[@]}\"; "
+      "COMP_WORDS=(attnviz heads --importance m); "
+      "COMP_CWORD=3; _attnviz; echo \"${COMPREPLY[@]}\"; COMP_WORDS=(attnviz 'a text' --pri); "
+      "COMP_CWORD=2; _attnviz; echo \"${COMPREPLY[@]}\"";
   write_file_atomically(elsewhere("complete"), complete);
   EXPECT_EQ(run("--version >/dev/null; bash '" + elsewhere("complete").string() + "'").out,
-            "--importance\nmean\n");
+            "--importance\nmean\n--print\n");
   const Outcome manual = run("--manual 'snapshot check'");
   EXPECT_NE(manual.out.find(".TH ATTNVIZ-SNAPSHOT-CHECK 1"), std::string::npos) << manual.out;
   EXPECT_NE(manual.out.find("\\-\\-update"), std::string::npos);
-  expect_failure(run("--manual nonsense"), 2, "no command nonsense");
-  expect_failure(run("--completion tcsh"), 2, "tcsh");
+  expect_failure(run("--manual nonsense"), 2, "no command \"nonsense\"");
+  expect_failure(run("--completion=tcsh"), 2, "tcsh");
 }
 
 }  // namespace

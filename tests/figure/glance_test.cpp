@@ -56,7 +56,7 @@ TEST(Glance, one_head_has_its_tokens_and_its_strong_cells) {
   const GlanceOptions options{80, TerminalColours::none, ColourScale::unit, {0}, {0}};
   const auto lines = lines_of(glance(make_patterns({4}, 5), make_labels(5), options));
   ASSERT_EQ(lines.size(), 9U);
-  EXPECT_EQ(lines[0], "L0H0: rows are queries, columns are keys");
+  EXPECT_EQ(lines[0], "L0H0, rows: queries, columns: keys");
   EXPECT_EQ(lines[1], "  To ██");  // row 0 is 1
   EXPECT_EQ(lines[2].find(" ·be "), 0U);
   EXPECT_NE(lines[2].find(" █"), std::string::npos) << lines[2];

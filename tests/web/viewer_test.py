@@ -849,6 +849,23 @@ class PageTest(unittest.TestCase):
                 tuple(pixels[4 * (y * side + x) :][:3]), colour_of(place, palette), (y, x)
             )
 
+    def test_works_within_a_report(self):
+        path, _ = self.page("short", tokens=11)
+        inner = base64.b64encode(path.read_bytes()).decode()
+        report = pathlib.Path(self.folder.name).resolve() / "report.html"
+        report.write_text(
+            f'<!DOCTYPE html><iframe width=1200 height=800 src="data:text/html;base64,{inner}"></iframe>'
+        )
+        self.pages["report"] = report, None
+        self.browser.get(report.as_uri())
+        self.browser.switch_to.frame(0)
+        self.wait_until("return document.body && document.body.dataset.ready !== undefined")
+        self.browser.find_element(By.CSS_SELECTOR, '#grid a[href="#L1H2"]').click()
+        self.wait_until("return document.getElementById('name').textContent === 'L1H2'")
+        Select(self.find("scale")).select_by_value("log")
+        self.wait_until("return document.body.dataset.ready.includes('scale=log')")
+        self.browser.switch_to.default_content()
+
     def test_many_tokens_answer_a_hover(self):
         data = self.long("#L1H1")
         self.js("""window.taken = [];
