@@ -133,8 +133,9 @@ void draw_legend(Sheet& sheet, const Legend& legend, double x, double y) {
              y + 0.76 * legend.size, legend.size, Anchor::start);
   for (std::size_t i = 0; i < legend.entries.size(); ++i) {
     const auto& entry = legend.entries[i];
-    const double left = x + static_cast<double>(i / legend.rows) * legend.column;
-    const double top = y + px(title_line + line * static_cast<double>(i % legend.rows));
+    const auto column = i / legend.rows, row = i % legend.rows;
+    const double left = x + static_cast<double>(column) * legend.column;
+    const double top = y + px(title_line + line * static_cast<double>(row));
     const Box sample = whole_pixels({left, top, px(sample_width), px(sample_height)});
     if (entry.has_ground && (entry.letter.empty() || entry.colour == white)) sheet.frame(sample);
     draw_flag(sheet, sample, entry, sheet.font(letter_points - 2));

@@ -142,7 +142,7 @@ torch::jit::Module load_torchscript(const fs::path& path, const LoadOptions& opt
         options.mapped ? options.mapped->load(device) : torch::jit::load(path.string(), device);
     require_unchanged();
     module.eval();
-    for (at::Tensor tensor : floating_tensors(module)) {
+    for (const at::Tensor& tensor : floating_tensors(module)) {
       if (options.in_file) options.in_file->insert(tensor.scalar_type());
       if (device.is_cpu() && is_half(tensor)) tensor.set_data(tensor.to(at::kFloat));
     }
@@ -157,7 +157,7 @@ torch::jit::Module load_torchscript(const fs::path& path, const LoadOptions& opt
 
 void widen_to_float64(const torch::jit::Module& module) {
   torch::NoGradGuard no_grad;
-  for (at::Tensor tensor : floating_tensors(module)) tensor.set_data(tensor.to(at::kDouble));
+  for (const at::Tensor& tensor : floating_tensors(module)) tensor.set_data(tensor.to(at::kDouble));
 }
 
 }  // namespace attnviz

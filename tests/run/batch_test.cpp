@@ -175,7 +175,9 @@ TEST_F(BatchTest, StopsInOrderWhenItIsToldTo) {
   const BatchResult first =
       run_batch(texts(), wanted, [&](const BatchProgress&) { return ++n < 3; });
   EXPECT_EQ(first.stopped, "interrupted");
-  EXPECT_GE(first.progress.done, 3);
+  // Asked before the first text, too: told to stop when the second is done, with none or more in
+  // work.
+  EXPECT_GE(first.progress.done, 2);
   EXPECT_LT(first.progress.done, 10);
   EXPECT_EQ(index(path("out")).size(), std::size_t(first.progress.done));
   const BatchResult second = run_batch(texts(), wanted);
