@@ -2,19 +2,10 @@
 
 #include <unistd.h>
 
-#include <cstdlib>
-
 #include "attnviz/file.h"
+#include "terminal.h"
 
 namespace attnviz::command {
-namespace {
-
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-}  // namespace
 
 bool shows_pictures() {
   if (::isatty(STDOUT_FILENO) == 0 || !variable("TMUX").empty() || !variable("STY").empty()) {

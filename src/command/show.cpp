@@ -1,7 +1,6 @@
 #include <spdlog/spdlog.h>
 
 #include <iostream>
-#include <set>
 
 #include "attnviz/error.h"
 #include "attnviz/file.h"
@@ -9,6 +8,7 @@
 #include "command.h"
 #include "interrupts.h"
 #include "kitty.h"
+#include "run/clash.h"
 #include "run/one_text.h"
 #include "terminal.h"
 
@@ -35,20 +35,6 @@ std::vector<Job> jobs_of(const ShowArguments& arguments) {
   }
   job.prefix = arguments.prefix.value_or(prefix_from(job.text));
   return {job};
-}
-
-/// No file may be written over one that is read, or over the other that is written.
-void check_no_clash(const ShowArguments& arguments) {
-  const ShowOptions& options = arguments.options;
-  std::set<std::filesystem::path> taken;
-  for (const auto& path : {arguments.file ? std::filesystem::path(*arguments.file) : "",
-                           options.model, options.findings, options.html, options.save_attention}) {
-    if (path.empty()) continue;
-    const auto whole = std::filesystem::weakly_canonical(std::filesystem::absolute(path));
-    if (!taken.insert(whole).second) {
-      throw UsageError(path.string() + " would be written over; give it another name");
-    }
-  }
 }
 
 void report(const Shown& shown) {
@@ -105,7 +91,8 @@ int show(const ShowArguments& arguments) {
     }
   }
   ShowOptions options = arguments.options;
-  check_no_clash(arguments);
+  check_no_clash({arguments.file.value_or(""), options.model, options.findings},
+                 {options.html, options.save_attention});
   tell_of_cut_files();
   options.capture.mapped = true;  // looked at once or twice, then left
   if (arguments.print) return print_glances(jobs, options);

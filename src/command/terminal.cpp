@@ -24,20 +24,20 @@ std::size_t output_width() {
 }
 
 bool has_colours() {
-  const char* refused = std::getenv("NO_COLOR");
-  return ::isatty(STDOUT_FILENO) != 0 && (refused == nullptr || *refused == '\0');
+  return ::isatty(STDOUT_FILENO) != 0 && variable("NO_COLOR").empty();
+}
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
 }
 
 TerminalColours terminal_colours() {
-  const auto value = [](const char* name) {
-    const char* found = std::getenv(name);
-    return std::string(found == nullptr ? "" : found);
-  };
-  if (!has_colours() || value("TERM") == "dumb") return TerminalColours::none;
-  const std::string depth = value("COLORTERM");
+  if (!has_colours() || variable("TERM") == "dumb") return TerminalColours::none;
+  const std::string depth = variable("COLORTERM");
   if (depth == "truecolor" || depth == "24bit") return TerminalColours::all;
-  return value("TERM").find("256color") != std::string::npos ? TerminalColours::palette
-                                                             : TerminalColours::none;
+  return variable("TERM").find("256color") != std::string::npos ? TerminalColours::palette
+                                                                : TerminalColours::none;
 }
 
 std::string wrapped(std::string_view text, std::size_t width, std::size_t indent) {

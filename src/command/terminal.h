@@ -17,6 +17,9 @@ std::size_t output_width();
 /// Standard output is a terminal and the user has not set NO_COLOR (no-color.org).
 bool has_colours();
 
+/// Of the environment; empty where it is not set.
+std::string variable(const char* name);
+
 /// How many: 24 bits where COLORTERM says so, xterm's 256 where TERM does, none where has_colours()
 /// says none.
 TerminalColours terminal_colours();

@@ -4,12 +4,12 @@
 
 #include <cmath>
 #include <numeric>
-#include <set>
 
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "attnviz/run.h"
 #include "attnviz/train.h"
+#include "run/clash.h"
 #include "run/consent.h"
 #include "run/finetuning_json.h"
 #include "run/split.h"
@@ -79,7 +79,10 @@ class Run {
     if (options_.pictures.prefix) {
       figures_ = survey_figure_files(options_.pictures, 2);
     }
-    check_no_clash();
+    std::vector<fs::path> read = options_.texts, written = {options_.out, options_.history};
+    read.insert(read.end(), {path_, options_.control});
+    written.insert(written.end(), figures_.begin(), figures_.end());
+    check_no_clash(read, written);
     const bool is_started = fs::exists(state_file(""));
     if (options_.resume && !is_started) {
       throw UsageError("there is nothing to go on with: no " + state_file("").string());
@@ -89,21 +92,6 @@ class Run {
                        " is there from an earlier run: go on with --resume where it was stopped, "
                        "or remove it");
     }
-  }
-
-  /// No file may be written over one that is read, or over another that is written.
-  void check_no_clash() const {
-    std::set<fs::path> taken;
-    const auto take = [&](const fs::path& path) {
-      if (path.empty() || taken.insert(fs::weakly_canonical(fs::absolute(path))).second) return;
-      throw UsageError(path.string() + " would be written over; give it another name");
-    };
-    taken.insert(fs::weakly_canonical(path_));
-    for (const fs::path& read : options_.texts) taken.insert(fs::weakly_canonical(read));
-    if (!options_.control.empty()) taken.insert(fs::weakly_canonical(options_.control));
-    take(options_.out);
-    take(options_.history);
-    for (const fs::path& figure : figures_) take(figure);
   }
 
   [[nodiscard]] fs::path state_file(const std::string& whose) const {
