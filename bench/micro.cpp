@@ -66,7 +66,8 @@ void lay_out_and_paint(benchmark::State& state) {
   const TokenIds ids = some_ids(state.range(0));
   const AttentionPatterns patterns = some_patterns(state.range(0));
   const std::vector<Label> labels = token_labels(tokenizer(), ids);
-  for (auto _ : state) benchmark::DoNotOptimize(paint(layout_grid(patterns, labels, "a text")));
+  for (auto _ : state)
+    benchmark::DoNotOptimize(paint(layout_grid(view_of(patterns, labels, "a text"))));
   std::int64_t n_cells = 0;
   for (const at::Tensor& layer : patterns.layers) n_cells += layer.numel();
   state.SetItemsProcessed(state.iterations() * n_cells);
@@ -76,7 +77,8 @@ void lay_out_and_paint(benchmark::State& state) {
 void encode(benchmark::State& state) {
   const TokenIds ids = some_ids(state.range(0));
   const AttentionPatterns patterns = some_patterns(state.range(0));
-  const Image image = paint(layout_grid(patterns, token_labels(tokenizer(), ids), "a text"));
+  const Image image =
+      paint(layout_grid(view_of(patterns, token_labels(tokenizer(), ids), "a text")));
   for (auto _ : state) benchmark::DoNotOptimize(encode_png(image, 150));
   state.SetBytesProcessed(state.iterations() * std::int64_t(image.rgb.size()));
 }

@@ -76,9 +76,12 @@ struct Shard {
 [[nodiscard]] std::uint64_t usable_memory();
 
 struct BatchOptions {
-  ShowOptions
-      show;  ///< for each text; out_dir, save_attention, html and findings are not looked at
+  /// For each text; out_dir, attention, save_attention, html, findings and generate are not looked
+  /// at.
+  ShowOptions show;
   std::filesystem::path out_dir;
+  /// The inputs are files of patterns (see dump.h), not texts; no model is loaded.
+  bool attention = false;
   bool save_attention = false;  ///< NAME_attention.safetensors, as ShowOptions::save_attention
   bool html = false;            ///< NAME_attention.html, as ShowOptions::html, and index.html
   bool heads = false;           ///< NAME_heads.json, and those of all texts together

@@ -56,4 +56,22 @@ struct SafetensorsFile {
 void write_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
                        const std::vector<std::pair<std::string, std::string>>& metadata);
 
+/// What a NumPy file holds.
+struct NumpyFile {
+  std::vector<NamedTensor> tensors;  ///< in the order of the file; that of a .npy has no name
+  /// One-dimensional arrays of strings, UTF-8, by name.
+  std::map<std::string, std::vector<std::string>> texts;
+};
+
+/// Reads a .npy (versions 1.0 to 3.0) or a .npz, stored or deflated, whatever the file's name;
+/// names are without their .npy. Shapes are kept, and arrays in Fortran order made row-major.
+///   f2 f4 f8 i1 i2 i4 i8 u1 b1    as float16, float32 ... of LibTorch
+///   u2 u4                         as int32, int64, which hold all their numbers
+///   U, one-dimensional            as texts; a single string (0-d) as one
+/// Throws FileError (missing, unreadable), and ModelError that says what is wrong: damaged or cut
+/// off, a shape that is not the size of what is there, archives that are encrypted or claim more
+/// than they hold, and what is not read: Python objects (a pickle, which is never run), u8, V2
+/// (bfloat16), other dtypes, structures, big-endian numbers, strings of more dimensions.
+[[nodiscard]] NumpyFile read_numpy(const std::filesystem::path& path);
+
 }  // namespace attnviz

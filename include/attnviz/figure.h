@@ -11,12 +11,11 @@
 #include <utility>
 #include <vector>
 
-#include "attnviz/patterns.h"
-#include "attnviz/text.h"
+#include "attnviz/view.h"
 
 namespace attnviz {
 
-// Patterns → a Drawing (what is where, in pixels) → the bytes of a PNG, an SVG or a PDF.
+// A View → a Drawing (what is where, in pixels) → the bytes of a PNG, an SVG or a PDF.
 // The layout decides everything; the painters only fill what they are told.
 
 /// What the colours of a heatmap span. Row 0, whose only weight is always 1, never sets the upper
@@ -46,10 +45,8 @@ struct FigureOptions {
   int dpi = 150;
   std::vector<FileFormat> formats = {FileFormat::png};  ///< of the files
   ColourScale scale = ColourScale::automatic;
-  /// Draw only these, by number and in this order; empty means all. Heads keep their numbers when
-  /// others are pruned.
-  std::vector<int> layers = {};
-  std::vector<int> heads = {};
+  HeadChoice choice = {};  ///< draw only these, by their numbers
+  Focus focus = {};        ///< of what each panel shows: of a mean, not of what it is the mean of
 };
 
 using Colour = std::array<std::uint8_t, 3>;  ///< red, green, blue
@@ -76,7 +73,9 @@ struct HeatmapItem {
   at::Tensor values;  ///< [query, key] float32, contiguous
   ColourMap colours = ColourMap::viridis;
   ValueRange range;
-  bool causal = true;  ///< keys after the query are left blank
+  bool causal = true;       ///< keys after the query are left blank (see n_seen)
+  bool leaves_out = false;  ///< what is NaN was left out: it is blank, too, not grey
+  std::string name = {};    ///< what it shows: `L2H3`, `L2`; empty: nothing that has a name
 };
 
 /// What a text's (x, y) is: a point of its baseline, at one end or in the middle of its ink.
@@ -123,28 +122,24 @@ struct Image {
   std::vector<std::uint8_t> rgb;
 };
 
-/// layers × heads panels, viridis; `text` is quoted in the title. 20 × 15 inches for 6 layers of 8
-/// heads; other numbers keep the panels square, and from three heads on the width. A column a
-/// head's number; where a layer lacks the head, its place is empty.
-/// labels: one per position. All three throw FigureError for numbers of layers or heads that do
-/// not exist, for a dpi outside 40 to 1200, for a picture of more than 400 million pixels and where
-/// no font is installed, and ShapeError where labels and positions differ in number or patterns are
-/// not square. They and paint() may be called from several threads at once.
-[[nodiscard]] Drawing layout_grid(const AttentionPatterns& patterns, std::span<const Label> labels,
-                                  const std::string& text, const FigureOptions& options = {});
+/// layers × heads panels, viridis; the text is quoted in the title. 20 × 15 inches for 6 layers of
+/// 8 heads; other numbers keep the panels square, and from three heads on the width. A column a
+/// head's number; where a layer lacks the head, its place is empty. Where the model went on with
+/// the text, lines mark where.
+/// All three throw UsageError for layers or heads that do not exist, FigureError for a dpi outside
+/// 40 to 1200, for a picture of more than 400 million pixels and where no font is installed, and
+/// ShapeError where labels and patterns differ in number or layers in size. They and paint() may be
+/// called from several threads at once.
+[[nodiscard]] Drawing layout_grid(const View& view, const FigureOptions& options = {});
 
 /// One panel a layer, the mean over its heads, YlOrRd; an empty one where no heads are left.
 /// 15 × 10 inches for 6 layers.
-[[nodiscard]] Drawing layout_layer_averages(const AttentionPatterns& patterns,
-                                            std::span<const Label> labels, const std::string& text,
-                                            const FigureOptions& options = {});
+[[nodiscard]] Drawing layout_layer_averages(const View& view, const FigureOptions& options = {});
 
 /// The last (chosen) layer, the mean over its (chosen) heads, Blues, with its numbers in the cells
 /// where they fit. Always 12 × 8 inches. Where nothing was chosen and the last layer has no heads
-/// left, the picture says that. Throws FigureError also where the layer has none of the chosen.
-[[nodiscard]] Drawing layout_last_layer(const AttentionPatterns& patterns,
-                                        std::span<const Label> labels, const std::string& text,
-                                        const FigureOptions& options = {});
+/// left, the picture says that. Throws UsageError also where the layer has none of the chosen.
+[[nodiscard]] Drawing layout_last_layer(const View& view, const FigureOptions& options = {});
 
 /// Throws FigureError for a drawing that reaches beyond its picture.
 [[nodiscard]] Image paint(const Drawing& drawing);
@@ -154,6 +149,14 @@ struct Image {
 /// an image without its pixels and for a keyword that PNG does not allow.
 [[nodiscard]] std::string encode_png(
     const Image& image, int dpi, std::span<const std::pair<std::string, std::string>> texts = {});
+
+/// What a PNG holds.
+struct DecodedPng {
+  Image image;  ///< without transparency
+  std::vector<std::pair<std::string, std::string>> texts;
+};
+/// Reads any PNG of at most 400 million pixels. Throws FigureError where it is none, or damaged.
+[[nodiscard]] DecodedPng decode_png(std::string_view bytes);
 
 /// The same bytes as encode_png(paint(drawing), ...), in half of the time: of the whole picture
 /// only its colours' numbers are ever in memory, a byte a pixel (three, where the colours are too

@@ -47,4 +47,26 @@ void require_heads(const std::vector<std::int64_t>& n_heads, const KeptHeads& ke
 [[nodiscard]] std::vector<HeadId> all_heads(const std::vector<std::int64_t>& n_heads,
                                             const KeptHeads& kept = {});
 
+/// Some of a model's heads: those of these layers that have these numbers, or these alone. Whatever
+/// is empty takes all.
+struct HeadChoice {
+  std::vector<int> layers = {}, heads = {};
+  std::vector<HeadId> only = {};  ///< where set, the others are empty
+
+  [[nodiscard]] bool is_all() const { return layers.empty() && heads.empty() && only.empty(); }
+  [[nodiscard]] bool has(HeadId head) const;
+  /// Some head of it may be among them.
+  [[nodiscard]] bool has_layer(int layer) const;
+  bool operator==(const HeadChoice&) const = default;
+};
+
+/// Reads `0,3-5`: ascending, each once. Throws UsageError for what is no such list, and for numbers
+/// beyond 9999.
+[[nodiscard]] std::vector<int> numbers_named(std::string_view list);
+
+/// The chosen ones of all_heads, in order. Throws UsageError where a layer, a number or a head that
+/// was named does not exist, naming what there is, and where none is left.
+[[nodiscard]] std::vector<HeadId> chosen_heads(const std::vector<std::int64_t>& n_heads,
+                                               const KeptHeads& kept, const HeadChoice& choice);
+
 }  // namespace attnviz

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -33,10 +34,12 @@ struct PageFindings {
 /// What a page shows.
 struct Page {
   std::string title, model, software;
-  std::vector<std::string> notes = {};  ///< small lines below the title
-  std::span<const Label> labels;        ///< one per position
-  std::vector<std::string> words =
-      {};  ///< the text of each position; empty where it is no whole character
+  std::vector<std::string> notes = {};   ///< small lines below the title
+  std::span<const Label> queries, keys;  ///< one per row, one per column
+  /// The text of each of them; empty where it is no whole character.
+  std::vector<std::string> query_words = {}, key_words = {};
+  /// So many of the keys were given, the rest the model went on with by itself; none: all were.
+  std::optional<std::int64_t> n_prompt = {};
   std::vector<PageSet> sets = {};  ///< one, or two to be compared: of the same positions
   PageFindings findings = {};
 };
@@ -44,8 +47,8 @@ struct Page {
 /// One HTML file that needs nothing else: all heads as thumbnails, each to be opened, with what a
 /// token attends to and is attended by. It holds every weight, compressed, to 1/65535; where there
 /// are more than four million to 1/4369, and then a note says so, as where some are no numbers.
-/// Throws ShapeError where labels, words and positions differ in number, or the sets are neither
-/// one nor two.
+/// Throws ShapeError where labels, words and patterns differ in number, or the sets are neither one
+/// nor two.
 [[nodiscard]] std::string encode_page(const Page& page);
 
 /// A line of a list of pages.

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,7 +12,9 @@
 
 #include "attnviz/attention.h"
 #include "attnviz/contents.h"
+#include "attnviz/dump.h"
 #include "attnviz/figure.h"
+#include "attnviz/generate.h"
 #include "attnviz/gpt.h"
 #include "attnviz/import.h"
 #include "attnviz/model.h"
@@ -49,11 +52,17 @@ struct ShowOptions {
   std::filesystem::path model;       ///< empty: built_in_model()
   std::filesystem::path vocabulary;  ///< empty: built_in_vocabulary()
   ModelOptions capture;
-  std::optional<std::int64_t> max_tokens;  ///< at least 1; longer texts are cut there
+  std::optional<std::int64_t> max_tokens;   ///< at least 1; longer texts are cut there
+  std::optional<GenerateOptions> generate;  ///< the model goes on with the text, and all is shown
+  /// A file of patterns that are shown instead of a text's by a model (see dump.h); empty: none.
+  /// Then a vocabulary is used only where one is named.
+  std::filesystem::path attention;
+  DumpOptions dump;
+  bool merge_words = false;  ///< show words instead of tokens
   std::vector<FigureKind> figures = {FigureKind::grid, FigureKind::average, FigureKind::last};
   FigureOptions figure;
-  /// A safetensors file with layer_0, layer_1 ... [head, query, key] F32 and the ids as `ids` I64,
-  /// and where they come from in its metadata; empty: none.
+  /// A safetensors file of the (chosen) heads' patterns as they were computed, whatever the figures
+  /// show of them, as write_attention has it; empty: none.
   std::filesystem::path save_attention;
   /// A page to explore the patterns in, one HTML file that needs nothing else; empty: none.
   std::filesystem::path html;
@@ -61,15 +70,37 @@ struct ShowOptions {
   std::filesystem::path findings;
 };
 
+/// A key, and how much of a query's attention it has.
+struct KeyRead {
+  std::int64_t position = 0;
+  std::string token;
+  double weight = 0;
+};
+
+/// A token that the model went on with.
+struct Continuation {
+  GeneratedToken generated;
+  std::string token;  ///< as it is labelled in the figures
+  /// What the query before it, whose prediction it was, attended to most: a mean over the (chosen)
+  /// heads of all layers, the strongest five keys, best first.
+  std::vector<KeyRead> read;
+};
+
 /// What was made of one text.
 struct Shown {
-  std::string text;  ///< as far as it was not cut
-  TokenIds ids;
-  std::vector<std::string> tokens;    ///< as they are labelled in the figures
-  std::size_t n_tokens_cut = 0;       ///< left out because of max_tokens
+  std::string text;                 ///< as far as it was not cut, and what the model went on with
+  TokenIds ids;                     ///< of the keys; empty where a file of patterns has none
+  std::vector<std::string> tokens;  ///< of the keys, as they are labelled in the figures
+  std::vector<std::string> queries = {};  ///< likewise, where they are others
+  bool has_tokens = true;                 ///< else the labels are numbers
+  std::size_t n_tokens_cut = 0;           ///< left out because of max_tokens
+  std::optional<std::int64_t> n_prompt;   ///< tokens before those that the model went on with
+  std::vector<Continuation> generated;
   std::vector<std::int64_t> n_heads;  ///< of each layer
-  KeptHeads kept;                     ///< which heads these are, where some were pruned
-  CaptureMode capture = CaptureMode::automatic;
+  KeptHeads kept;       ///< which heads these are, where some were pruned or not chosen
+  std::string capture;  ///< graph, method, or file
+  std::string model;    ///< what a file of patterns says of it
+  std::vector<std::string> remarks;          ///< on such a file, for the user to know
   std::vector<std::filesystem::path> files;  ///< written, in order
   /// Stage, milliseconds; load_vocabulary and load_model go on side by side.
   std::vector<std::pair<std::string, double>> timings_ms;
@@ -78,40 +109,38 @@ struct Shown {
 /// One model and one vocabulary, loaded once, for any number of texts.
 class Visualizer {
  public:
-  /// Throws what Tokenizer and Model throw.
+  /// Throws what Tokenizer and Model throw. Of the options `attention` is not looked at.
   explicit Visualizer(ShowOptions options);
+  ~Visualizer();
+  Visualizer(Visualizer&&) noexcept;
+  Visualizer& operator=(Visualizer&&) noexcept;
 
   /// Writes PREFIX_attention_all_layers_heads.png, PREFIX_attention_avg_per_layer.png and
   /// PREFIX_attention_last_layer_detailed.png (those that were chosen) to out_dir, and
-  /// save_attention and html; with chosen layers or heads PREFIX_layer_2_head_0_1_attention... All
-  /// of them are written, whole, or none. Throws TextError (empty, not UTF-8), UsageError (a prefix
-  /// that is empty or has a / in it), and what the stages throw.
+  /// save_attention and html; with chosen layers or heads PREFIX_layer_2_head_0_1_attention..., and
+  /// likewise for words, first keys left out, and strongest keys. All of them are written, whole,
+  /// or none. Throws TextError (empty, not UTF-8), UsageError (a prefix that is empty or has a / in
+  /// it), and what the stages throw.
   Shown show(const std::string& text, const std::string& prefix);
 
  private:
-  struct Loaded {
-    std::vector<std::pair<std::string, double>> timings;
-    Tokenizer tokenizer;
-    Model model;
-    PageFindings findings;
-  };
-  static Loaded load(const ShowOptions& options);
-  [[nodiscard]] std::vector<std::filesystem::path> write(const Shown& shown,
-                                                         const AttentionPatterns& patterns,
-                                                         const std::vector<std::string>& pictures,
-                                                         const std::string& prefix) const;
-
-  ShowOptions options_;
-  Loaded loaded_;
+  struct Loaded;
+  std::unique_ptr<Loaded> loaded_;
 };
+
+/// The same of options.attention, a file of patterns; no model is loaded. Throws what
+/// read_attention throws, too, and UsageError for max_tokens and generate, which are of texts.
+Shown show_attention(const std::string& prefix, const ShowOptions& options);
 
 /// All in one call: attnviz::visualize_attention("The cat sat on the mat", "cat");
 Shown visualize_attention(const std::string& text, const std::string& prefix,
                           const ShowOptions& options = {});
 
-/// One JSON object: attnviz (its version), text, tokens, ids, tokens_cut (how many max_tokens left
-/// out), layers, heads (of each layer), of a pruned model head_numbers (those left, of each layer),
-/// capture, files, timings_ms (by stage).
+/// One JSON object: attnviz (its version), text, tokens, queries (where they are others), ids
+/// (where they are known), tokens_cut (how many max_tokens left out), prompt_tokens and generated
+/// (id, token, probability, read: position, token and weight of the keys read most) of a text that
+/// the model went on with, layers, heads (of each layer), head_numbers where some were pruned or
+/// not chosen, capture, files, timings_ms (by stage).
 [[nodiscard]] std::string to_json(const Shown& shown);
 
 struct TrainRunOptions {

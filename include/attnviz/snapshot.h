@@ -37,7 +37,8 @@ struct ToleranceRules {
 struct SuiteText {
   std::string name;  ///< of its baseline and pictures
   std::string text = {};
-  std::filesystem::path file = {};  ///< empty: `text` is the text
+  std::filesystem::path file = {};       ///< empty: `text` is the text
+  std::filesystem::path attention = {};  ///< a file of patterns instead (dump.h); empty: none
   std::optional<std::int64_t> max_tokens = {};
   ToleranceRules tolerance = {};
 };
@@ -79,8 +80,11 @@ struct Snapshot {
 /// A safetensors file; what is in it: docs/snapshot.md. Throws FileError.
 void write_snapshot(const std::filesystem::path& path, const Snapshot& snapshot);
 
-/// Reads what write_snapshot or ShowOptions::save_attention wrote. Throws FileError, ModelError: no
-/// such file, another version of the format, tensors that do not belong together.
+/// Whether write_snapshot wrote it, in whatever version. Throws FileError, ModelError.
+[[nodiscard]] bool is_snapshot(const std::filesystem::path& path);
+
+/// Reads what write_snapshot wrote. Throws FileError, ModelError: no snapshot, another version of
+/// the format, tensors that do not belong together.
 [[nodiscard]] Snapshot read_snapshot(const std::filesystem::path& path);
 
 enum class Verdict {
@@ -150,12 +154,14 @@ std::vector<std::filesystem::path> record_suite(const Suite& suite,
 std::vector<std::filesystem::path> update_baselines(const Suite& suite,
                                                     const SnapshotReport& report);
 
-/// Two models, snapshots or files of saved attention, or one of each.
+/// Two models, snapshots or files of attention (dump.h), or one of each.
 struct CompareOptions {
   std::filesystem::path before, after;
   std::vector<SuiteText> texts;  ///< for two models; empty: two short ones
   std::filesystem::path vocabulary;
   ModelOptions capture;
+  DumpOptions dump;   ///< of both files of attention
+  HeadChoice choice;  ///< hold only these against each other
   ToleranceRule tolerance;
   std::size_t n_heads = 6;
   int dpi = 150;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "attnviz/dump.h"
 #include "attnviz/figure.h"
 #include "attnviz/head_statistics.h"
 #include "attnviz/model.h"
@@ -104,6 +105,17 @@ struct Survey {
 /// changes nothing, and memory does not grow with their number. Throws what Model and Tokenizer
 /// throw, GatedModel's errors where importance was asked for, and TextError where no text is left.
 [[nodiscard]] Survey survey_heads(const SurveyOptions& options);
+
+/// The same of files of attention (dump.h), one text each: the scores that need no model to be run
+/// again. Of the options model, capture, texts, max_tokens, n_probes, n_templates and importance
+/// are not looked at; a vocabulary is used only where one is named. Throws TextError where no file
+/// is left.
+[[nodiscard]] Survey survey_attention(const std::vector<std::filesystem::path>& files,
+                                      const DumpOptions& dump, const SurveyOptions& options);
+
+/// Leaves the chosen heads alone in a survey, as they were found among all. Throws UsageError as
+/// chosen_heads does.
+void choose_heads(Survey& survey, const HeadChoice& choice);
 
 /// The whole survey as one JSON object; its schema is in docs/heads.md, `version` counts its
 /// changes.

@@ -63,6 +63,23 @@ using Label = std::vector<LabelPart>;
 [[nodiscard]] std::vector<Label> token_labels(const Tokenizer& tokenizer,
                                               std::span<const TokenId> ids);
 
+/// The bytes of each token. Throws VocabularyError as token_labels does.
+[[nodiscard]] std::vector<std::string> token_pieces(const Tokenizer& tokenizer,
+                                                    std::span<const TokenId> ids);
+
+/// The same of tokens as other tokenizers name them, by their marks: byte-level BPE's (`Ġcat`),
+/// SentencePiece's (`▁cat`, `<0x0A>`) and WordPiece's (`##able`, others begin with a space). Where
+/// none of the tokens has a mark, all stand for themselves.
+[[nodiscard]] std::vector<std::string> pieces_named(const std::vector<std::string>& tokens);
+
+/// One label per piece, as token_labels has them.
+[[nodiscard]] std::vector<Label> piece_labels(std::span<const std::string> pieces);
+
+/// The pieces at which a word begins, the first always among them: where one begins in the joined
+/// text by GPT-2's pattern (letters, digits or signs, with a space before them). A word is no more
+/// than a token where a token holds several.
+[[nodiscard]] std::vector<std::size_t> word_starts(std::span<const std::string> pieces);
+
 /// The label's parts joined, without the difference between characters and marks.
 [[nodiscard]] std::string plain(const Label& label);
 

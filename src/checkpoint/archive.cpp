@@ -1,24 +1,32 @@
 #include "checkpoint/archive.h"
 
+#include <libdeflate.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <string_view>
+#include <new>
+#include <set>
+#include <utility>
 
 #include "attnviz/error.h"
 
 // A zip archive ends with a list of its records (PKWARE's APPNOTE.TXT, 4.3.12 to 4.3.16), and that
-// with a note of where the list begins; for long archives there is a longer note before it.
+// with a note of where the list begins; for long archives there is a longer note before it. Each
+// record has a header of its own right before its bytes (4.3.7), which says again what the list
+// says: only how long it is itself is taken from there.
 
 namespace attnviz::checkpoint {
 namespace {
 
-constexpr std::uint32_t kEntry = 0x02014b50, kLongEnd = 0x06064b50, kLongEndPlace = 0x07064b50,
-                        kIsLong = 0xFFFFFFFF;
-constexpr std::size_t kEntrySize = 46, kEndSize = 22, kLongEndPlaceSize = 20, kLongEndSize = 56;
+constexpr std::uint32_t kLocal = 0x04034b50, kEntry = 0x02014b50, kLongEnd = 0x06064b50,
+                        kLongEndPlace = 0x07064b50, kIsLong = 0xFFFFFFFF;
+constexpr std::size_t kLocalSize = 30, kEntrySize = 46, kEndSize = 22, kLongEndPlaceSize = 20,
+                      kLongEndSize = 56;
 /// Deflate makes of a byte at most that many.
 constexpr std::uint64_t kMostInflated = 1032;
+constexpr std::uint16_t kStored = 0, kDeflated = 8;  ///< methods
 
 ModelError damaged() {
   return ModelError("its archive is damaged, or cut off before its end");
@@ -41,10 +49,10 @@ class Archive {
     size_ = std::uint64_t(in_.tellg());
   }
 
-  std::map<std::string, std::uint64_t> sizes() {
+  std::vector<ArchiveRecord> list() {
     const auto [place, length] = place_of_list();
     const std::string list = read(place, length);
-    std::map<std::string, std::uint64_t> sizes;
+    std::vector<ArchiveRecord> records;
     for (std::size_t at = 0; at < list.size();) {
       if (number_at<std::uint32_t>(list, at) != kEntry) throw damaged();
       const auto name_length = number_at<std::uint16_t>(list, at + 28);
@@ -52,16 +60,43 @@ class Archive {
       const auto comment_length = number_at<std::uint16_t>(list, at + 32);
       const std::size_t end = at + kEntrySize + name_length + extra_length + comment_length;
       if (end > list.size()) throw damaged();
-      const std::string name = list.substr(at + kEntrySize, name_length);
-      const std::uint64_t size =
-          size_of(std::string_view(list).substr(at, kEntrySize),
-                  std::string_view(list).substr(at + kEntrySize + name_length, extra_length), name);
-      if (!sizes.emplace(name.substr(name.find('/') + 1), size).second) {
-        throw ModelError("its archive holds " + name + " twice");
-      }
+      records.push_back(
+          record_of(std::string_view(list).substr(at, kEntrySize),
+                    std::string_view(list).substr(at + kEntrySize + name_length, extra_length),
+                    list.substr(at + kEntrySize, name_length)));
       at = end;
     }
-    return sizes;
+    return records;
+  }
+
+  void require_apart(const std::vector<ArchiveRecord>& records) {
+    std::vector<const ArchiveRecord*> sorted;
+    for (const ArchiveRecord& record : records) sorted.push_back(&record);
+    std::sort(sorted.begin(), sorted.end(),
+              [](const ArchiveRecord* a, const ArchiveRecord* b) { return a->start < b->start; });
+    std::uint64_t end = 0;
+    for (const ArchiveRecord* record : sorted) {
+      if (record->start > size_) throw damaged();
+      if (record->start < end) {
+        throw ModelError("its record " + record->name + " overlaps another");
+      }
+      end = record->start + kLocalSize + record->name.size() + record->stored;
+    }
+    if (end > place_of_list().start) throw damaged();
+  }
+
+  RecordBytes read(const ArchiveRecord& record) {
+    const std::string local = read(record.start, kLocalSize);
+    if (number_at<std::uint32_t>(local, 0) != kLocal) throw damaged();
+    const std::uint64_t start = record.start + kLocalSize + number_at<std::uint16_t>(local, 26) +
+                                number_at<std::uint16_t>(local, 28);
+    RecordBytes bytes = read_bytes(start, record.stored);
+    if (record.method == kDeflated) bytes = inflated(bytes, record);
+    if (bytes.size != record.size) throw damaged();
+    if (libdeflate_crc32(0, bytes.data.get(), bytes.size) != record.crc) {
+      throw ModelError("its record " + record.name + " is damaged: its checksum (CRC-32) is wrong");
+    }
+    return bytes;
   }
 
  private:
@@ -69,11 +104,34 @@ class Archive {
     std::uint64_t start, length;
   };
 
-  std::string read(std::uint64_t start, std::uint64_t length) {
+  static RecordBytes room_for(std::uint64_t size) {
+    return {std::make_unique_for_overwrite<char[]>(size), size};
+  }
+
+  RecordBytes read_bytes(std::uint64_t start, std::uint64_t length) {
     if (start > size_ || length > size_ - start) throw damaged();
-    std::string bytes(length, '\0');
+    RecordBytes bytes = room_for(length);
     in_.seekg(std::streamoff(start));
-    if (!in_.read(bytes.data(), std::streamsize(length))) throw damaged();
+    if (!in_.read(bytes.data.get(), std::streamsize(length))) throw damaged();
+    return bytes;
+  }
+
+  std::string read(std::uint64_t start, std::uint64_t length) {
+    return std::string(read_bytes(start, length).view());
+  }
+
+  static RecordBytes inflated(const RecordBytes& deflated, const ArchiveRecord& record) {
+    const std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)>
+        decompressor(libdeflate_alloc_decompressor(), libdeflate_free_decompressor);
+    if (!decompressor) throw std::bad_alloc();
+    RecordBytes bytes = room_for(record.size);
+    std::size_t taken = 0;
+    const auto result =
+        libdeflate_deflate_decompress_ex(decompressor.get(), deflated.data.get(), deflated.size,
+                                         bytes.data.get(), bytes.size, &taken, nullptr);
+    if (result != LIBDEFLATE_SUCCESS || taken != deflated.size) {
+      throw ModelError("its record " + record.name + " is damaged: it cannot be inflated");
+    }
     return bytes;
   }
 
@@ -84,7 +142,7 @@ class Archive {
         size_ - std::min<std::uint64_t>(size_, kEndSize + kLongestComment + kLongEndPlaceSize);
     const std::string bytes = read(start, size_ - start);
     const std::size_t at = bytes.rfind("PK\x05\x06");
-    if (at == std::string::npos) throw damaged();
+    if (at == std::string::npos || bytes.size() - at < kEndSize) throw damaged();
     Place place{number_at<std::uint32_t>(bytes, at + 16), number_at<std::uint32_t>(bytes, at + 12)};
     if (at >= kLongEndPlaceSize &&
         number_at<std::uint32_t>(bytes, at - kLongEndPlaceSize) == kLongEndPlace) {
@@ -96,15 +154,20 @@ class Archive {
     return place;
   }
 
-  [[nodiscard]] std::uint64_t size_of(std::string_view entry, std::string_view extra,
-                                      const std::string& name) const {
-    std::uint64_t stored = number_at<std::uint32_t>(entry, 20);
-    std::uint64_t size = number_at<std::uint32_t>(entry, 24);
+  [[nodiscard]] ArchiveRecord record_of(std::string_view entry, std::string_view extra,
+                                        std::string name) const {
+    ArchiveRecord record{.name = std::move(name),
+                         .size = number_at<std::uint32_t>(entry, 24),
+                         .stored = number_at<std::uint32_t>(entry, 20),
+                         .start = number_at<std::uint32_t>(entry, 42),
+                         .flags = number_at<std::uint16_t>(entry, 8),
+                         .method = number_at<std::uint16_t>(entry, 10),
+                         .crc = number_at<std::uint32_t>(entry, 16)};
     for (std::size_t at = 0; at + 4 <= extra.size();) {
       const auto length = number_at<std::uint16_t>(extra, at + 2);
       std::size_t field = at + 4;
       if (number_at<std::uint16_t>(extra, at) == 1) {  // the numbers that 32 bits do not hold
-        for (std::uint64_t* number : {&size, &stored}) {
+        for (std::uint64_t* number : {&record.size, &record.stored, &record.start}) {
           if (*number != kIsLong) continue;
           *number = number_at<std::uint64_t>(extra, field);
           field += sizeof *number;
@@ -112,11 +175,11 @@ class Archive {
       }
       at += 4 + length;
     }
-    const bool is_stored = number_at<std::uint16_t>(entry, 10) == 0;
-    if (stored > size_ || size > (is_stored ? stored : stored * kMostInflated)) {
-      throw ModelError("its record " + name + " claims more than the file holds");
+    if (record.stored > size_ ||
+        record.size > record.stored * (record.method == kStored ? 1 : kMostInflated)) {
+      throw ModelError("its record " + record.name + " claims more than the file holds");
     }
-    return size;
+    return record;
   }
 
   std::ifstream in_;
@@ -126,7 +189,37 @@ class Archive {
 }  // namespace
 
 std::map<std::string, std::uint64_t> record_sizes(const std::filesystem::path& path) {
-  return Archive(path).sizes();
+  std::map<std::string, std::uint64_t> sizes;
+  for (const ArchiveRecord& record : Archive(path).list()) {
+    if (!sizes.emplace(record.name.substr(record.name.find('/') + 1), record.size).second) {
+      throw ModelError("its archive holds " + record.name + " twice");
+    }
+  }
+  return sizes;
+}
+
+std::vector<ArchiveRecord> list_records(const std::filesystem::path& path) {
+  Archive archive(path);
+  std::vector<ArchiveRecord> records = archive.list();
+  std::set<std::string_view> names;
+  for (const ArchiveRecord& record : records) {
+    if (!names.insert(record.name).second) {
+      throw ModelError("its archive holds " + record.name + " twice");
+    }
+  }
+  archive.require_apart(records);
+  return records;
+}
+
+RecordBytes read_record(const std::filesystem::path& path, const ArchiveRecord& record) {
+  if ((record.flags & 1) != 0) {
+    throw ModelError("its record " + record.name + " is encrypted; save it without a password");
+  }
+  if (record.method != kStored && record.method != kDeflated) {
+    throw ModelError("its record " + record.name + " is compressed by method " +
+                     std::to_string(record.method) + "; only stored and deflated ones are read");
+  }
+  return Archive(path).read(record);
 }
 
 }  // namespace attnviz::checkpoint

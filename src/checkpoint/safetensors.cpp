@@ -46,7 +46,7 @@ std::string name_of(const NamedTensor& tensor) {
 
 std::string header_of(const std::vector<NamedTensor>& tensors,
                       const std::vector<std::pair<std::string, std::string>>& metadata) {
-  Json header;
+  Json header = Json::object();
   for (const auto& [key, value] : metadata) header["__metadata__"][key] = value;
   std::size_t offset = 0;
   for (const NamedTensor& tensor : tensors) {

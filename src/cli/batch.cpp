@@ -7,9 +7,10 @@ namespace {
 constexpr char kExamples[] = R"(Examples:
   attnviz batch texts --out-dir pictures
   attnviz batch texts --out-dir pictures --dry-run
-  attnviz batch speeches.jsonl notes/*.md --out-dir out --figures grid --heads
+  attnviz batch speeches.jsonl notes/*.md --out-dir out --head-report
   find . -name '*.py' -print0 | attnviz batch --files-from - -0 --out-dir out
-  attnviz batch lines.txt --per-line --out-dir out --figures none --heads
+  attnviz batch lines.txt --per-line --out-dir out --figures none --head-report
+  attnviz batch dumps --attention --glob '*.npz' --out-dir out --drop-first
   attnviz batch texts --out-dir part2 --shard 2/4     (see attnviz merge)
 
 The same command again does only what is missing. What inputs are called, and
@@ -71,12 +72,24 @@ Run set_up_batch(CLI::App& app) {
   app.add_flag("--html", options.html,
                "write a page for each text: NAME_attention.html, and index.html")
       ->option_text(" ");
-  app.add_flag("--heads", options.heads,
+  app.add_flag("--head-report", options.heads,
                "score the heads: NAME_heads.json, and heads.json of all texts")
       ->option_text(" ");
   add_run_options(app, *arguments);
-  add_figure_options(app, options.show.figures, options.show.figure);
+  add_figure_options(app, options.show);
+  app.add_flag("--attention", options.attention, "INPUTs are files of patterns, not texts")
+      ->option_text(" ")
+      ->group("Patterns from files");
+  add_dump_options(app, options.show.dump);
   add_model_options(app, options.show);
+  CLI::Option* attention = app.get_option("--attention");
+  for (const char* name :
+       {"--per-line", "--model", "--max-tokens", "--capture", "--device", "--trust-model"}) {
+    attention->excludes(app.get_option(name));
+  }
+  for (const char* name : {"--tensors", "--batch-item", "--bidirectional"}) {
+    app.get_option(name)->needs(attention);
+  }
   add_verbosity(app);
   app.footer(kExamples);
   return [arguments](const command::Commands& run) { return run.batch(*arguments); };

@@ -15,18 +15,20 @@ constexpr char kExamples[] = R"(Examples:
   attnviz                              the two example texts, in this folder
   attnviz "The cat sat on the mat" --prefix cat --out-dir pictures
   attnviz --file speech.txt --max-tokens 256 --scale log
-  attnviz "The cat sat on the mat" --model gpt.pt --layer 5 --head 1
+  attnviz "The cat sat on the mat" --model gpt.pt --layers 5 --heads 1
   echo "The cat sat" | attnviz - --json | jq .files
   attnviz heads --model gpt.pt --dir texts --prefix gpt
-  attnviz batch texts --out-dir pictures --heads
+  attnviz batch texts --out-dir pictures --head-report
   attnviz prune gpt.pt --fraction 0.25 --text books/*.txt -o smaller.pt
   attnviz train --text corpus/*.txt --out mine.pt
   attnviz snapshot check attention.json --html changes.html
   attnviz compare gpt.pt pruned.pt
+  attnviz show --attention dumped.npz --drop-first
+  attnviz verify pictures/cat_attention_all_layers_heads.png
 
 `attnviz TEXT` is short for `attnviz show TEXT`; see `attnviz show --help`.
-Exit status: 0 done, 1 failed, 2 wrong usage; of snapshot check and compare
-0 same, 1 changed, 2 not done, 3 a baseline is missing.)";
+Exit status: 0 done, 1 failed, 2 wrong usage; of snapshot check, compare and
+verify 0 same, 1 changed, 2 not done; of snapshot check 3 a baseline is missing.)";
 
 /// Thrown by an option that asks for a text instead of a command.
 struct TextWanted {

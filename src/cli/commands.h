@@ -38,6 +38,7 @@ Run set_up_reset(CLI::App& app);
 Run set_up_finetune(CLI::App& app);
 Run set_up_snapshot(CLI::App& app);
 Run set_up_compare(CLI::App& app);
+Run set_up_verify(CLI::App& app);
 
 /// The first is what runs when no subcommand is named.
 inline const std::vector<Command>& commands() {
@@ -55,6 +56,7 @@ inline const std::vector<Command>& commands() {
       {"snapshot", "a regression test of attention, for CI", set_up_snapshot, command::kWrongUsage},
       {"compare", "say what changed between two models or snapshots", set_up_compare,
        command::kWrongUsage},
+      {"verify", "draw a picture again: is it the same?", set_up_verify, command::kWrongUsage},
   };
   return table;
 }
@@ -84,8 +86,18 @@ void add_shared_layers(CLI::App& app, SharedLayers& shared_layers);
 /// --format.
 CLI::Option* add_formats(CLI::App& app, std::vector<FileFormat>& formats);
 
-/// --figures, --scale, --dpi, --format, --layer and --head.
-void add_figure_options(CLI::App& app, std::vector<FigureKind>& figures, FigureOptions& options);
+/// --layers, --heads and --only.
+void add_choice(CLI::App& app, HeadChoice& choice, const char* group);
+/// --layers and --heads, where --only takes more than heads.
+void add_layers_and_heads(CLI::App& app, HeadChoice& choice, const char* group);
+
+/// --figures, --scale, --dpi, --format, those of add_choice, --drop-first, --top and --merge-words.
+void add_figure_options(CLI::App& app, ShowOptions& options);
+
+/// --tensors, --batch-item and --bidirectional, of files of patterns.
+void add_dump_options(CLI::App& app, DumpOptions& dump);
+/// --tokens, where there is one such file.
+CLI::Option* add_tokens(CLI::App& app, DumpOptions& dump);
 
 /// --model, --max-tokens and those of add_capture_options.
 void add_model_options(CLI::App& app, ShowOptions& options);
@@ -96,7 +108,7 @@ CLI::Option* add_trust(CLI::App& app, bool& trusted);
 /// --vocab, --capture, --device and --trust-model.
 void add_capture_options(CLI::App& app, ModelOptions& options, std::filesystem::path& vocabulary);
 
-/// --json, --junit, --html, --out-dir, --heads and --dpi of a report of changes.
+/// --json, --junit, --html, --out-dir, --most and --dpi of a report of changes.
 void add_report_options(CLI::App& app, command::ReportArguments& arguments);
 
 template <typename Value>

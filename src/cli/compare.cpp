@@ -11,6 +11,7 @@ constexpr char kExamples[] = R"(Examples:
   attnviz compare gpt.pt tuned.pt --file speech.txt --html changes.html
   attnviz compare before.safetensors after.safetensors
   attnviz compare attention.snapshots/cat.safetensors gpt.pt
+  attnviz compare dumped.npz saved.safetensors --layers 0-2
 
 Exit status: 0 the same, 1 changed, 2 wrong usage or it could not be done.)";
 
@@ -37,7 +38,7 @@ Run set_up_compare(CLI::App& app) {
   const auto add_side = [&app](const char* name, std::filesystem::path& path, const char* help) {
     app.add_option(name, path, help)->required()->check(not_empty())->option_text(" ");
   };
-  add_side("A", options.before, "before: a model, a snapshot, or saved attention");
+  add_side("A", options.before, "before: a model, a snapshot, or a file of patterns");
   add_side("B", options.after, "after: likewise");
   app.add_option("--text", arguments->texts,
                  "of two models: on this text (default: two short ones)")
@@ -53,6 +54,8 @@ Run set_up_compare(CLI::App& app) {
   add_tolerance(app, "--divergence", options.tolerance.divergence,
                 "a head's patterns, by so many bits");
   add_tolerance(app, "--score", options.tolerance.score, "a head's score, by so much");
+  add_choice(app, options.choice, "Which heads");
+  add_dump_options(app, options.dump);
   add_report_options(app, arguments->report);
   add_capture_options(app, options.capture, options.vocabulary);
   add_verbosity(app);

@@ -1,3 +1,5 @@
+#include <cctype>
+
 #include "attnviz/error.h"
 #include "commands.h"
 
@@ -11,6 +13,7 @@ constexpr char kExamples[] = R"(Examples:
   attnviz heads --importance zero --json > heads.json
   attnviz heads --model step2000.pt --compare heads-step1000.json
   attnviz heads --model step1000.pt step2000.pt --prefix training
+  attnviz heads --attention dumps/*.npz --layers 0,3-5
 
 Scores are of attention patterns, row 0 left out, means over texts. What each is
 and the schema of --json and --csv: docs/heads.md.)";
@@ -31,6 +34,10 @@ void add_text_options(CLI::App& app, command::HeadsArguments& arguments) {
   app.add_option("--dir", arguments.folders, "all .txt files in and below a folder")
       ->check(not_empty())
       ->option_text("D...");
+  app.add_option("--attention", arguments.attention,
+                 "files of patterns, .safetensors, .npy or .npz, one text each, of any model")
+      ->check(not_empty())
+      ->option_text("F...");
   add_number(app, "--max-tokens", arguments.options.max_tokens,
              "cut longer texts there, and say so");
 }
@@ -81,8 +88,23 @@ void add_output_options(CLI::App& app, command::HeadsArguments& arguments) {
   app.add_option("--sort", arguments.sort, "head, importance or a score's name")
       ->option_text("BY [" + arguments.sort + "]")
       ->group("Output");
-  app.add_option("--only", arguments.only, "all, flagged, or a label's or flag's name")
-      ->option_text("WHICH [" + arguments.only + "]")
+  add_layers_and_heads(app, arguments.choice, "Output");
+  app.add_option_function<std::vector<std::string>>(
+         "--only",
+         [&](const std::vector<std::string>& names) {
+           for (const std::string& name : names) {
+             const bool is_head = name.size() > 1 && name[0] == 'L' && std::isdigit(name[1]) != 0;
+             if (is_head) {
+               arguments.choice.only.push_back(head_named(name));
+             } else {
+               arguments.only = name;
+             }
+           }
+         },
+         "these heads, or those with a label or flag: its name, flagged, or all")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->option_text("L5H1,... | WHICH [" + arguments.only + "]")
       ->group("Output");
   app.add_flag("--explain", arguments.explain, "each label and flag in a sentence")
       ->group("Output");
@@ -122,6 +144,11 @@ Run set_up_heads(CLI::App& app) {
       ->option_text("M.pt...")
       ->group("Model");
   add_capture_options(app, arguments->options.capture, arguments->options.vocabulary);
+  add_dump_options(app, arguments->dump);
+  for (const char* name : {"TEXT", "--file", "--dir", "--model", "--max-tokens", "--importance",
+                           "--probes", "--templates", "--capture", "--device", "--trust-model"}) {
+    app.get_option("--attention")->excludes(app.get_option(name));
+  }
   add_verbosity(app);
   app.footer(kExamples);
   return [arguments](const command::Commands& run) { return run.heads(*arguments); };

@@ -15,7 +15,7 @@ void add_report_options(CLI::App& app, command::ReportArguments& arguments) {
   app.add_option("--out-dir", arguments.out_dir, "folder for NAME_diff.png, made if missing")
       ->option_text("D [.]")
       ->group("Report");
-  app.add_option("--heads", arguments.n_heads, "so many heads in words and pictures, at most")
+  app.add_option("--most", arguments.n_heads, "so many heads in words and pictures, at most")
       ->check(CLI::Range(1, 1000).description(""))
       ->option_text("N [" + std::to_string(arguments.n_heads) + "]")
       ->group("Report");

@@ -8,10 +8,37 @@ constexpr char kExamples[] = R"(Examples:
   attnviz show                        the two example texts, in this folder
   attnviz "To be or not to be" --prefix tobe --out-dir pictures
   attnviz --file speech.txt --max-tokens 256 --scale log
-  attnviz "The cat sat on the mat" --model gpt.pt --layer 5 --head 1,2
+  attnviz "The cat sat on the mat" --model gpt.pt --layers 5 --heads 1,2
   attnviz "The cat sat" --save-attention cat.safetensors --json
   attnviz "The cat sat" --format svg,pdf --html cat.html
-  attnviz "The cat sat" --print --layer 2 --head 1)";
+  attnviz "The cat sat" --print --only L2H1
+  attnviz "Once upon a time" --generate 12 --drop-first
+  attnviz show --attention dumped.safetensors --tokens tokens.json
+
+Patterns of a model that is no TorchScript: docs/dump.md shows how to dump them.)";
+
+void add_generation(CLI::App& app, GenerateOptions& values) {
+  CLI::Option* generate =
+      app.add_option("--generate", values.n_tokens, "let the model go on by N tokens, and show all")
+          ->check(CLI::PositiveNumber.description(""))
+          ->option_text("N")
+          ->group("Generation");
+  app.add_option("--temperature", values.temperature,
+                 "0: the most probable token each time; else drawn, the higher the freer")
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->needs(generate)
+      ->option_text("X [0]")
+      ->group("Generation");
+  app.add_option("--top-k", values.top_k, "draw from the K most probable tokens alone")
+      ->check(CLI::PositiveNumber.description(""))
+      ->needs(generate)
+      ->option_text("K")
+      ->group("Generation");
+  app.add_option("--seed", values.seed, "of the draws")
+      ->needs(generate)
+      ->option_text("N [0]")
+      ->group("Generation");
+}
 
 }  // namespace
 
@@ -40,21 +67,43 @@ Run set_up_show(CLI::App& app) {
       ->check(not_empty())
       ->option_text("HEADS.json")
       ->needs(html);
-  CLI::Option* print = app.add_flag("--print", arguments->print,
-                                    "draw in the terminal instead; --layer and --head choose")
-                           ->option_text(" ");
+  CLI::Option* print =
+      app.add_flag("--print", arguments->print, "draw in the terminal instead of files")
+          ->option_text(" ");
   app.add_flag("--json", arguments->json, "print one JSON object instead of the paths");
   app.add_flag("--timings", arguments->timings, "say what each stage took, on standard error")
       ->option_text(" ");
-  add_figure_options(app, options.figures, options.figure);
+  add_figure_options(app, options);
+  CLI::Option* attention =
+      app.add_option("--attention", options.attention,
+                     "show the patterns in a .safetensors, .npy or .npz file, of any model")
+          ->check(not_empty())
+          ->option_text("F")
+          ->group("Patterns from files")
+          ->excludes(text)
+          ->excludes(app.get_option("--file"));
+  add_tokens(app, options.dump)->needs(attention);
+  add_dump_options(app, options.dump);
+  for (const char* name : {"--tensors", "--batch-item", "--bidirectional"}) {
+    app.get_option(name)->needs(attention);
+  }
+  auto generation = std::make_shared<GenerateOptions>();
+  add_generation(app, *generation);
   add_model_options(app, options);
+  for (const char* name :
+       {"--model", "--max-tokens", "--capture", "--device", "--trust-model", "--generate"}) {
+    attention->excludes(app.get_option(name));
+  }
   for (const char* name : {"--html", "--save-attention", "--json", "--timings", "--prefix",
                            "--out-dir", "--figures", "--format", "--dpi"}) {
     print->excludes(app.get_option(name));
   }
   add_verbosity(app);
   app.footer(kExamples);
-  return [arguments](const command::Commands& run) { return run.show(*arguments); };
+  return [arguments, generation](const command::Commands& run) {
+    if (generation->n_tokens > 0) arguments->options.generate = *generation;
+    return run.show(*arguments);
+  };
 }
 
 }  // namespace attnviz::cli

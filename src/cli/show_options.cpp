@@ -47,10 +47,38 @@ CLI::Option* add_formats(CLI::App& app, std::vector<FileFormat>& formats) {
       ->option_text("F[,F...] [png]");
 }
 
-void add_figure_options(CLI::App& app, std::vector<FigureKind>& figures, FigureOptions& options) {
+void add_layers_and_heads(CLI::App& app, HeadChoice& choice, const char* group) {
+  const auto numbers = [&](const char* name, std::vector<int>& value, const char* help) {
+    app.add_option_function<std::string>(
+           name, [&value](const std::string& list) { value = numbers_named(list); }, help)
+        ->option_text("0,3-5")
+        ->group(group);
+  };
+  numbers("--layers", choice.layers, "only these layers, counted from 0");
+  numbers("--heads", choice.heads, "only the heads with these numbers, counted from 0");
+}
+
+void add_choice(CLI::App& app, HeadChoice& choice, const char* group) {
+  add_layers_and_heads(app, choice, group);
+  app.add_option_function<std::vector<std::string>>(
+         "--only",
+         [&choice](const std::vector<std::string>& names) {
+           for (const std::string& name : names) choice.only.push_back(head_named(name));
+         },
+         "only these heads")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->excludes(app.get_option("--layers"))
+      ->excludes(app.get_option("--heads"))
+      ->option_text("L5H1,L3H2")
+      ->group(group);
+}
+
+void add_figure_options(CLI::App& app, ShowOptions& show) {
+  FigureOptions& options = show.figure;
   app.add_option_function<std::vector<std::string>>(
          "--figures",
-         [&figures](const std::vector<std::string>& names) {
+         [&figures = show.figures](const std::vector<std::string>& names) {
            figures.clear();
            for (const std::string& name : names) {
              for (const FigureKind kind : kFigures.at(name)) figures.push_back(kind);
@@ -76,15 +104,40 @@ void add_figure_options(CLI::App& app, std::vector<FigureKind>& figures, FigureO
       ->option_text("N [" + std::to_string(options.dpi) + "]")
       ->group("Figures");
   add_formats(app, options.formats)->group("Figures");
-  const auto numbers = [&](const char* name, std::vector<int>& value, const char* help) {
-    app.add_option(name, value, help)
-        ->delimiter(',')
-        ->allow_extra_args(false)
-        ->option_text("N[,N...]")
-        ->group("Figures");
+  add_choice(app, options.choice, "Figures");
+  const auto flag = [&](const char* name, bool& value, const char* help) {
+    app.add_flag(name, value, help)->option_text(" ")->group("Figures");
   };
-  numbers("--layer", options.layers, "draw only these layers, counted from 0");
-  numbers("--head", options.heads, "draw only these heads, counted from 0");
+  flag("--drop-first", options.focus.drop_first,
+       "leave out the first key, where attention is parked; the rest of a row is made to sum to 1");
+  app.add_option("--top", options.focus.top, "of each query only its K strongest keys")
+      ->check(CLI::PositiveNumber.description(""))
+      ->option_text("K")
+      ->group("Figures");
+  flag("--merge-words", show.merge_words,
+       "words instead of tokens: the sum over a word's keys, the mean over its queries");
+}
+
+CLI::Option* add_tokens(CLI::App& app, DumpOptions& dump) {
+  return app.add_option("--tokens", dump.tokens, "a JSON list of its tokens or ids")
+      ->check(not_empty())
+      ->option_text("T.json")
+      ->group("Patterns from files");
+}
+
+void add_dump_options(CLI::App& app, DumpOptions& dump) {
+  app.add_option("--tensors", dump.tensors, "which of its tensors, by name, such as 'cross*'")
+      ->check(not_empty())
+      ->option_text("GLOB")
+      ->group("Patterns from files");
+  app.add_option("--batch-item", dump.batch_item, "which text of a batch, counted from 0")
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->option_text("N")
+      ->group("Patterns from files");
+  app.add_flag("--bidirectional", dump.bidirectional,
+               "queries may see later keys (default: found out by the weights)")
+      ->option_text(" ")
+      ->group("Patterns from files");
 }
 
 void add_model_options(CLI::App& app, ShowOptions& options) {

@@ -14,6 +14,7 @@
 #include "attnviz/run.h"
 #include "attnviz/snapshot.h"
 #include "attnviz/survey.h"
+#include "attnviz/verify.h"
 
 // What each command does once its arguments are known. All of it lies in a module that the program
 // loads when there is something to do: LibTorch takes a third of a second to load, and --help and
@@ -51,7 +52,9 @@ struct MergeArguments {
 
 struct HeadsArguments {
   SurveyOptions options;
-  std::vector<std::filesystem::path> models, files, folders;
+  std::vector<std::filesystem::path> models, files, folders, attention;
+  DumpOptions dump;
+  HeadChoice choice;
   std::vector<std::string> texts;
   std::string entropy = "normalised", list;
   std::vector<std::string> scores;
@@ -97,6 +100,11 @@ struct CompareArguments {
   ReportArguments report;
 };
 
+struct VerifyArguments {
+  std::vector<std::filesystem::path> pictures;
+  VerifyOptions options;
+};
+
 /// Each prints its results on standard output and gives the exit status; all throw what the library
 /// throws.
 int show(const ShowArguments& arguments);
@@ -113,6 +121,7 @@ int snapshot_init(const SnapshotArguments& arguments);
 int snapshot_record(const SnapshotArguments& arguments);
 int snapshot_check(const SnapshotArguments& arguments);
 int compare(const CompareArguments& arguments);
+int verify(const VerifyArguments& arguments);
 
 /// That loading this module took, with LibTorch.
 inline double load_ms = 0;
@@ -133,6 +142,7 @@ struct Commands {
   decltype(&command::snapshot_record) snapshot_record;
   decltype(&command::snapshot_check) snapshot_check;
   decltype(&command::compare) compare;
+  decltype(&command::verify) verify;
 };
 
 /// What the program tells the module.

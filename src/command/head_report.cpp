@@ -107,7 +107,7 @@ void print_report(const Survey& survey, const TableOptions& options, bool explai
   print_content(survey, width);
   print_shared(survey);
   print_joint(survey.importance, width);
-  for (const Answer& answer : summary(survey.report)) {
+  for (const Answer& answer : options.of_some ? std::vector<Answer>() : summary(survey.report)) {
     std::cout << '\n'
               << wrapped(answer.question, width) << "\n  " << wrapped(answer.answer, width - 2, 2)
               << '\n';

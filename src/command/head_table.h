@@ -14,6 +14,7 @@ struct TableOptions {
   std::string only = "all";   ///< all, flagged or the name of a label or flag
   std::size_t width = 80;     ///< columns that do not fit are left out, and named below
   bool colours = false;
+  bool of_some = false;  ///< heads were chosen: nothing is said of the whole model
 };
 
 /// The columns that a person wants first.

@@ -46,7 +46,7 @@ Score score_named(const std::string& name) {
 std::vector<Score> choose_scores(const HeadsArguments& arguments, ScoreOptions& wanted) {
   wanted.naive_entropy = arguments.entropy == "naive";
   std::vector<Score> columns = usual_scores();
-  if (arguments.options.n_probes == 0) {  // the texts' own repeats, then
+  if (arguments.options.n_probes == 0 || !arguments.attention.empty()) {  // the texts' own repeats
     std::replace(columns.begin(), columns.end(), Score::duplicate_token, Score::duplicate_on_text);
     std::replace(columns.begin(), columns.end(), Score::induction, Score::induction_on_text);
   }
@@ -104,8 +104,9 @@ void tell(const Survey& survey) {
   }
 }
 
-std::vector<Survey> survey_all(std::vector<std::filesystem::path> models, SurveyOptions options) {
+std::vector<Survey> survey_all(const HeadsArguments& arguments, SurveyOptions options) {
   std::vector<Survey> surveys;
+  std::vector<std::filesystem::path> models = arguments.models;
   if (models.empty()) models.emplace_back();
   for (const auto& model : models) {
     options.model = model;
@@ -113,7 +114,10 @@ std::vector<Survey> survey_all(std::vector<std::filesystem::path> models, Survey
     options.on_progress = [&](std::string_view stage, std::size_t done, std::size_t all) {
       if (line.is_due()) line.show(fmt::format("{}: {} of {} texts", stage, done, all));
     };
-    surveys.push_back(survey_heads(options));
+    surveys.push_back(arguments.attention.empty()
+                          ? survey_heads(options)
+                          : survey_attention(arguments.attention, arguments.dump, options));
+    choose_heads(surveys.back(), arguments.choice);
     line.clear();
     tell(surveys.back());
   }
@@ -131,12 +135,13 @@ int heads(const HeadsArguments& arguments) {
   table.only = arguments.only;
   table.width = output_width();
   table.colours = has_colours();
+  table.of_some = !arguments.choice.is_all();
   check_names(table);
   options.texts = texts_of(arguments);
   const std::string older = arguments.compare.empty() ? "" : read_file(arguments.compare);
   const std::vector<std::filesystem::path> figures =
       survey_figure_files(arguments.pictures, std::max<std::size_t>(1, arguments.models.size()));
-  const std::vector<Survey> surveys = survey_all(arguments.models, options);
+  const std::vector<Survey> surveys = survey_all(arguments, options);
   draw_surveys(surveys, arguments.pictures);
   if (arguments.json) {
     std::cout << (surveys.size() == 1 ? to_json(surveys[0]) : to_json(surveys)) << '\n';

@@ -12,7 +12,8 @@ extern "C" const attnviz::command::Commands* attnviz_commands(const attnviz::com
                                     train,          prune,
                                     reset,          finetune,
                                     snapshot_init,  snapshot_record,
-                                    snapshot_check, attnviz::command::compare};
+                                    snapshot_check, attnviz::command::compare,
+                                    verify};
   spdlog::set_default_logger(host.logger);
   // Standard output is for results: what a model prints is none.
   torch::jit::setPrintHandler([](const std::string& text) { std::cerr << text; });

@@ -22,6 +22,10 @@ struct Job {
 
 std::vector<Job> jobs_of(const ShowArguments& arguments) {
   Job job;
+  if (!arguments.options.attention.empty()) {
+    const std::string name = arguments.options.attention.stem().string();
+    return {{"", arguments.prefix.value_or(prefix_from(name))}};
+  }
   if (arguments.file) {
     job.text = without_last_newline(read_file(*arguments.file));
   } else if (arguments.text == "-") {
@@ -42,8 +46,9 @@ void report(const Shown& shown) {
     spdlog::warn("the text has {} tokens; the last {} were cut (--max-tokens {})",
                  shown.ids.size() + shown.n_tokens_cut, shown.n_tokens_cut, shown.ids.size());
   }
-  spdlog::debug("{} tokens, {} layers, attention captured by {}", shown.ids.size(),
-                shown.n_heads.size(), to_string(shown.capture));
+  for (const std::string& remark : shown.remarks) spdlog::info("{}", remark);
+  spdlog::debug("{} tokens, {} layers, attention captured by {}", shown.tokens.size(),
+                shown.n_heads.size(), shown.capture);
 }
 
 void tell_timings(const Shown& shown, spdlog::level::level_enum level) {
@@ -52,24 +57,47 @@ void tell_timings(const Shown& shown, spdlog::level::level_enum level) {
   }
 }
 
+/// Where the patterns of each text come from: a model, or a file.
+class Attender {
+ public:
+  explicit Attender(const ShowOptions& options) : options_(options) {
+    const bool is_dump = !options.attention.empty();
+    if (!options.vocabulary.empty() || !is_dump) {
+      tokenizer_.emplace(options.vocabulary.empty() ? built_in_vocabulary() : options.vocabulary);
+    }
+    if (is_dump) return;
+    model_.emplace(options.model.empty() ? built_in_model() : options.model, options.capture);
+  }
+
+  Attended operator()(const std::string& text) {
+    const HeadChoice& choice = options_.figure.choice;
+    if (!model_) return read_attended(options_.attention, options_.dump, tokenizer_, choice);
+    Shown shown = tokenize(text, *tokenizer_, options_.max_tokens);
+    return options_.generate
+               ? continue_text(std::move(shown), *model_, *tokenizer_, *options_.generate, choice)
+               : attend(std::move(shown), *model_, *tokenizer_, choice);
+  }
+
+ private:
+  const ShowOptions& options_;
+  std::optional<Tokenizer> tokenizer_;
+  std::optional<Model> model_;
+};
+
 /// Nothing is written: a look at the patterns, in the terminal.
 int print_glances(const std::vector<Job>& jobs, const ShowOptions& options) {
-  const Tokenizer tokenizer(options.vocabulary.empty() ? built_in_vocabulary()
-                                                       : options.vocabulary);
-  Model model(options.model.empty() ? built_in_model() : options.model, options.capture);
+  Attender attend_to(options);
   const GlanceOptions look{output_width(), terminal_colours(), options.figure.scale,
-                           options.figure.layers, options.figure.heads};
+                           options.figure.choice, options.figure.focus};
   for (const Job& job : jobs) {
-    Shown shown = tokenize(job.text, tokenizer, options.max_tokens);
-    const AttentionPatterns patterns = attend(shown, model);
-    report(shown);
-    const std::vector<Label> labels = token_labels(tokenizer, shown.ids);
+    const Attended attended = attend_to(job.text);
+    report(attended.shown);
+    const View view = view_of(attended, options.merge_words);
     if (shows_pictures()) {
-      const auto pngs =
-          draw_figures(shown, patterns, labels, {FigureKind::grid}, options.figure, model.path());
-      std::cout << kitty_picture(pngs.at(0), look.width);
+      const Drawing grid = layout(FigureKind::grid, view, options.figure);
+      std::cout << kitty_picture(encode_png(grid, options.figure.dpi), look.width);
     } else {
-      std::cout << glance(patterns, labels, look);
+      std::cout << glance(view, look);
     }
     if (&job != &jobs.back()) std::cout << '\n';
   }
@@ -91,14 +119,17 @@ int show(const ShowArguments& arguments) {
     }
   }
   ShowOptions options = arguments.options;
-  check_no_clash({arguments.file.value_or(""), options.model, options.findings},
+  check_no_clash({arguments.file.value_or(""), options.model, options.findings, options.attention,
+                  options.dump.tokens},
                  {options.html, options.save_attention});
   tell_of_cut_files();
   options.capture.mapped = true;  // looked at once or twice, then left
   if (arguments.print) return print_glances(jobs, options);
-  Visualizer visualizer(options);
+  std::optional<Visualizer> visualizer;
+  if (options.attention.empty()) visualizer.emplace(options);
   for (const Job& job : jobs) {
-    Shown shown = visualizer.show(job.text, job.prefix);
+    Shown shown =
+        visualizer ? visualizer->show(job.text, job.prefix) : show_attention(job.prefix, options);
     shown.timings_ms.emplace(shown.timings_ms.begin(), "load_libtorch", load_ms);
     report(shown);
     tell_timings(shown, arguments.timings ? spdlog::level::info : spdlog::level::debug);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "figure/axis.h"
+#include "figure/border.h"
 #include "figure/choice.h"
 #include "figure/lettering.h"
 #include "figure/page.h"
@@ -53,68 +54,74 @@ Sheet make_sheet(Arrangement shape, int dpi) {
           around_height + shape.rows * height + (shape.rows - 1) * between_rows, dpi};
 }
 
+// Ascending, whatever the order they were named in.
+std::vector<HeadId> all_chosen(const HeadChoice& choice) {
+  std::vector<HeadId> heads = choice.only;
+  std::sort(heads.begin(), heads.end());
+  return heads;
+}
+
 class Averages {
  public:
-  Averages(const AttentionPatterns& patterns, std::span<const Label> labels,
-           const std::string& text, const FigureOptions& options);
+  Averages(const View& view, const FigureOptions& options);
   Drawing draw();
 
  private:
   void plan();
   PanelSpace space() const;
+  std::vector<std::string> notes(const std::string& shrink) const;
+  CellCount cells() const { return {choice_.n_queries(), choice_.n_keys()}; }
   Panels panels() const {
-    return {sheet_.drawing,
-            space(),
-            shape_.rows,
-            shape_.columns,
-            static_cast<std::int64_t>(labels_.size()),
-            widest_panel};
+    return {sheet_.drawing, space(), shape_.rows, shape_.columns, cells(), widest_panel};
   }
   void draw_panel(const Panels& panels, int i);
   void draw_left(const Box& panel);
   void draw_bottom(const Box& panel);
   int count() const { return static_cast<int>(choice_.layers.size()); }
 
-  std::span<const Label> labels_;
   Choice choice_;
-  bool causal_;
   Arrangement shape_;
   Sheet sheet_;
   std::string title_, text_;
   std::vector<at::Tensor> means_;  // undefined where a layer has none of the heads
+  std::vector<std::string> left_;  // what leaving out the first key has left of them; or empty
   std::vector<bool> are_empty_;    // layers that have no head at all
   FigureScale scale_;
   ColourBarText bar_;
   Axes axes_;
 };
 
-Averages::Averages(const AttentionPatterns& patterns, std::span<const Label> labels,
-                   const std::string& text, const FigureOptions& options)
-    : labels_(labels),
-      choice_(choose(patterns, labels, options)),
-      causal_(patterns.causal),
+Averages::Averages(const View& view, const FigureOptions& options)
+    : choice_(choose(view, options.choice, options.focus)),
       shape_(arrange(count())),
       sheet_(make_sheet(shape_, options.dpi)),
-      title_(options.heads.size() == 1 ? "Attention per Layer" : "Average Attention per Layer"),
-      text_(text) {
+      title_("Attention per Layer"),
+      text_(view.text) {
+  bool is_mean = false;
   for (const int layer : choice_.layers) {
-    means_.push_back(mean_over_heads(patterns, layer, choice_.heads));
-    are_empty_.push_back(patterns.n_heads(layer) == 0);
+    const ShownPattern shown = mean_over_heads(choice_, layer);
+    means_.push_back(shown.values);
+    left_.push_back(shown.left);
+    are_empty_.push_back(view.patterns.n_heads(layer) == 0);
+    is_mean = is_mean || choice_.patterns.n_heads(layer) > 1;
   }
-  if (!options.heads.empty()) title_ += ", " + name_of_heads(options.heads);
-  scale_ = scale_of(means_, causal_, options.scale, ColourMap::yl_or_rd);
-  bar_ = bar_text(
-      scale_, choice_.heads.size() == 1 ? "Attention weight" : "Attention weight, mean over heads",
-      sheet_.font(bar_points));
+  if (is_mean || options.choice.is_all()) title_ = "Average " + title_;
+  if (!options.choice.heads.empty()) title_ += ", " + name_of_heads(choice_.heads);
+  if (!options.choice.only.empty()) title_ += ", " + to_string(all_chosen(options.choice));
+  scale_ = scale_of(means_, choice_.causal(), options.scale, ColourMap::yl_or_rd);
+  bar_ = bar_text(scale_, is_mean ? "Attention weight, mean over heads" : "Attention weight",
+                  sheet_.font(bar_points));
 }
 
 void Averages::plan() {
   TokenNames names{.largest = 11, .smallest = 5, .width = 66, .columns_angle = 90, .fewer = 30};
   const double nominal = sheet_.px(72 * 0.9 * panel_inches(shape_.columns));
-  axes_ = plan_axes(sheet_, labels_, names, nominal, nominal);
+  const AxisTokens rows{choice_.queries, choice_.first_query};
+  const AxisTokens columns{choice_.keys, choice_.first_key};
+  axes_ = plan_axes(sheet_, rows, columns, names, nominal, nominal);
   names.largest = std::max(names.smallest, axes_.rows.size / sheet_.pixels_per_point);
   const Box panel = panels().at(0, 0);
-  axes_ = plan_axes(sheet_, labels_, names, panel.width, panel.height);
+  axes_ = plan_axes(sheet_, rows, columns, names, panel.width, panel.height);
 }
 
 PanelSpace Averages::space() const {
@@ -122,7 +129,8 @@ PanelSpace Averages::space() const {
   return {.left = px(margin + axis_points + 8) + axes_.rows.depth,
           .top = px(margin + title_points + 10 + layer_points + 5),
           .right = px(margin + margin) + colour_bar_width(sheet_, bar_),
-          .bottom = px(margin + note_points + 6 + axis_points + 6) + axes_.columns.depth,
+          .bottom = px(margin + note_points + 6 + axis_points + 6) + axes_.columns.depth +
+                    notes_height(sheet_, notes(longest_shrink_note(cells()))),
           .gap_x = px(gap_x),
           .gap_y = px(gap_y + layer_points)};
 }
@@ -134,11 +142,17 @@ Drawing Averages::draw() {
              panels.all());
   for (int i = 0; i < count(); ++i) draw_panel(panels, i);
   draw_bar(sheet_, scale_, bar_, panels.all());
-  draw_notes(sheet_,
-             {thinning_note(axes_.columns).empty() ? "" : "labels" + thinning_note(axes_.columns),
-              scale_note(scale_),
-              shrink_note(panels.at(0, 0), static_cast<std::int64_t>(labels_.size()))});
+  draw_notes(sheet_, notes(shrink_note(panels.at(0, 0), cells())));
   return std::move(sheet_.drawing);
+}
+
+std::vector<std::string> Averages::notes(const std::string& shrink) const {
+  std::vector<std::string> notes = choice_.notes;
+  const std::string thinning = thinning_note(axes_.columns);
+  notes.insert(notes.begin(), thinning.empty() ? "" : "labels" + thinning);
+  notes.push_back(scale_note(scale_));
+  notes.push_back(shrink);
+  return notes;
 }
 
 void Averages::draw_panel(const Panels& panels, int i) {
@@ -148,8 +162,14 @@ void Averages::draw_panel(const Panels& panels, int i) {
     name += are_empty_[i] ? ": no heads left" : ": none of these heads";
     sheet_.frame(panel);
   } else {
-    if (scale_.kind == ColourScale::panel) name += " (" + maximum_note(means_[i], causal_) + ")";
-    draw_heatmap(sheet_, panel, means_[i], causal_, scale_);
+    std::string more =
+        scale_.kind == ColourScale::panel ? maximum_note(means_[i], choice_.causal()) : "";
+    more += (more.empty() || left_[i].empty() ? "" : ", ") + left_[i];
+    if (!more.empty()) name += " (" + more + ")";
+    HeatmapItem& item = draw_heatmap(sheet_, panel, means_[i], choice_.causal(), scale_);
+    item.leaves_out = !choice_.focus.is_none();
+    item.name = "L" + std::to_string(choice_.layers[i]);
+    draw_border(sheet_, panel, choice_, scale_.colours);
   }
   sheet_.text(name, panel.x + panel.width / 2, panel.y - sheet_.px(5),
               sheet_.font_within(name, layer_points, 5, panel.width), Anchor::middle);
@@ -175,9 +195,8 @@ void Averages::draw_bottom(const Box& panel) {
 
 }  // namespace
 
-Drawing layout_layer_averages(const AttentionPatterns& patterns, std::span<const Label> labels,
-                              const std::string& text, const FigureOptions& options) {
-  return Averages(patterns, labels, text, options).draw();
+Drawing layout_layer_averages(const View& view, const FigureOptions& options) {
+  return Averages(view, options).draw();
 }
 
 }  // namespace attnviz

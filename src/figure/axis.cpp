@@ -85,41 +85,42 @@ double place_along(std::int64_t position, std::int64_t n_positions, std::int64_t
   return (static_cast<double>(cell) + within) / static_cast<double>(n_cells);
 }
 
-Axes token_axes(const Sheet& sheet, std::span<const Label> labels, const TokenNames& names,
-                double width, double height) {
+// The axis with every so many of the tokens named.
+Axis token_axis(const Sheet& sheet, std::span<const Label> labels, const Axis& axis,
+                const TokenNames& names) {
+  Axis named = axis;
   const auto n = static_cast<std::int64_t>(labels.size());
-  const double across = width / static_cast<double>(n), down = height / static_cast<double>(n);
-  const int angle = names.columns_angle;
-  const double size =
-      std::min(letters_for(sheet, names, down, 0), letters_for(sheet, names, across, angle));
-  const auto every = std::max(thinned(size, down, 0), thinned(size, across, angle));
-  std::vector<Axis::Entry> entries;
-  for (std::int64_t i = 0; i < n; i += every) {
-    entries.push_back({place_along(i, n, n), shortened(labels[i], size, sheet.px(names.width))});
+  for (std::int64_t i = 0; i < n; i += axis.every) {
+    named.entries.push_back(
+        {place_along(i, n, n), shortened(labels[i], axis.size, sheet.px(names.width))});
   }
-  Axes axes{{Side::left, entries, every, true, size, 0, 0},
-            {Side::bottom, entries, every, true, size, angle, 0}};
-  axes.rows.depth = depth_of(sheet, axes.rows);
-  axes.columns.depth = depth_of(sheet, axes.columns);
-  return axes;
+  named.depth = depth_of(sheet, named);
+  return named;
 }
 
+// Of the positions on one side: so many, each in so many cells, the first of that number.
+struct Positions {
+  std::int64_t n, n_cells, first;
+};
+
 // Round numbers; the last one does not reach beyond the heatmap, where the next one's may begin.
-Axis position_axis(const Sheet& sheet, std::int64_t n_positions, std::int64_t n_cells, Side side,
-                   double length, double size) {
+Axis position_axis(const Sheet& sheet, const Positions& positions, Side side, double length,
+                   double size) {
   Axis axis{side, {}, 1, false, size, 0, 0};
-  const double pitch = length / static_cast<double>(n_positions);
-  const auto width_of = [&](std::int64_t i) {
-    return measure({{std::to_string(i), false}}, axis.size).width;
+  const auto [n, n_cells, first] = positions;
+  const double pitch = length / static_cast<double>(n);
+  const auto width_of = [&](std::int64_t number) {
+    return measure({{std::to_string(number), false}}, axis.size).width;
   };
-  const double room = side == Side::left ? 2 * size : width_of(n_positions - 1) + size;
+  const double room = side == Side::left ? 2 * size : width_of(first + n - 1) + size;
   const double step = round_step(std::max(room, length / 6.5) / pitch);
   axis.every = std::max<std::int64_t>(1, std::llround(step));
-  for (std::int64_t i = 0; i < n_positions; i += axis.every) {
-    const double place = place_along(i, n_positions, n_cells);
-    const double end = place * length + width_of(i) / 2;
-    if (side == Side::bottom && i > 0 && end > length + sheet.px(1.5)) continue;
-    axis.entries.push_back({place, {{std::to_string(i), false}}});
+  const std::int64_t start = (first + axis.every - 1) / axis.every * axis.every;
+  for (std::int64_t number = start; number < first + n; number += axis.every) {
+    const double place = place_along(number - first, n, n_cells);
+    const double end = place * length + width_of(number) / 2;
+    if (side == Side::bottom && number > start && end > length + sheet.px(1.5)) continue;
+    axis.entries.push_back({place, {{std::to_string(number), false}}});
   }
   axis.depth = depth_of(sheet, axis);
   return axis;
@@ -127,18 +128,40 @@ Axis position_axis(const Sheet& sheet, std::int64_t n_positions, std::int64_t n_
 
 }  // namespace
 
-Axes plan_axes(const Sheet& sheet, std::span<const Label> labels, const TokenNames& names,
-               double width, double height) {
-  const auto n = static_cast<std::int64_t>(labels.size());
-  if (n < names.fewer) return token_axes(sheet, labels, names, width, height);
-  return plan_position_axes(sheet, n, n, names.largest, width, height);
+Axes plan_axes(const Sheet& sheet, const AxisTokens& rows, const AxisTokens& columns,
+               const TokenNames& names, double width, double height) {
+  const auto n_rows = static_cast<std::int64_t>(rows.labels.size());
+  const auto n_columns = static_cast<std::int64_t>(columns.labels.size());
+  const double down = height / static_cast<double>(n_rows);
+  const double across = width / static_cast<double>(n_columns);
+  const int angle = names.columns_angle;
+  const bool names_rows = n_rows < names.fewer, names_columns = n_columns < names.fewer;
+  double size = sheet.font(std::min(10.0, names.largest));  // of numbers
+  if (names_rows) size = letters_for(sheet, names, down, 0);
+  if (names_columns) {
+    const double letters = letters_for(sheet, names, across, angle);
+    size = names_rows ? std::min(size, letters) : letters;
+  }
+  auto every_row = thinned(size, down, 0), every_column = thinned(size, across, angle);
+  if (n_rows == n_columns) every_row = every_column = std::max(every_row, every_column);
+  const auto numbers = [&](const AxisTokens& tokens, Side side, double length) {
+    const auto n = static_cast<std::int64_t>(tokens.labels.size());
+    return position_axis(sheet, {n, n, tokens.first}, side, length, size);
+  };
+  return {names_rows
+              ? token_axis(sheet, rows.labels, {Side::left, {}, every_row, true, size, 0, 0}, names)
+              : numbers(rows, Side::left, height),
+          names_columns ? token_axis(sheet, columns.labels,
+                                     {Side::bottom, {}, every_column, true, size, angle, 0}, names)
+                        : numbers(columns, Side::bottom, width)};
 }
 
 Axes plan_position_axes(const Sheet& sheet, std::int64_t n_positions, std::int64_t n_cells,
                         double points, double width, double height) {
   const double size = sheet.font(std::min(10.0, points));
-  return {position_axis(sheet, n_positions, n_cells, Side::left, height, size),
-          position_axis(sheet, n_positions, n_cells, Side::bottom, width, size)};
+  const Positions positions{n_positions, n_cells, 0};
+  return {position_axis(sheet, positions, Side::left, height, size),
+          position_axis(sheet, positions, Side::bottom, width, size)};
 }
 
 void draw_axis(Sheet& sheet, const Axis& axis, const Box& heatmap) {

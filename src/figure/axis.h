@@ -38,8 +38,15 @@ struct TokenNames {
   std::int64_t fewer = 20;  ///< positions are numbered, not named, from so many tokens on
 };
 
-/// For a heatmap of that many pixels: both axes have letters of one size and name the same tokens.
-[[nodiscard]] Axes plan_axes(const Sheet& sheet, std::span<const Label> labels,
+/// The tokens along one side of a heatmap, and the position of the first.
+struct AxisTokens {
+  std::span<const Label> labels;
+  std::int64_t first = 0;
+};
+
+/// For a heatmap of that many pixels: both axes have letters of one size, and where they have as
+/// many tokens, they name the same ones.
+[[nodiscard]] Axes plan_axes(const Sheet& sheet, const AxisTokens& rows, const AxisTokens& columns,
                              const TokenNames& names, double width, double height);
 
 /// Of a heatmap whose n_cells rows and columns each stand for several of n_positions: cell i for

@@ -114,7 +114,7 @@ void Changes::plan() {
   foot_ = foot_lines(sheet_, notes(), width - 2 * px(margin));
   space.bottom = std::ceil(below + foot_height(sheet_, foot_) + px(margin));
   sheet_ = Sheet(width / dpi, (panels_end + space.bottom) / dpi, dpi);
-  panels_.emplace_back(sheet_.drawing, space, rows(), 3, size(), 1.0);
+  panels_.emplace_back(sheet_.drawing, space, rows(), 3, CellCount{size(), size()}, 1.0);
   const double letters = axes_.rows.size / sheet_.pixels_per_point;
   axes_ = axes_for(box_of(0, 0).width, letters);
 }
@@ -124,7 +124,7 @@ Axes Changes::axes_for(double side, double largest) const {
     return plan_position_axes(sheet_, options_.n_tokens, size(), largest, side, side);
   }
   const TokenNames names{.largest = std::max(5.0, largest), .smallest = 5, .width = 58};
-  return plan_axes(sheet_, labels_, names, side, side);
+  return plan_axes(sheet_, {labels_}, {labels_}, names, side, side);
 }
 
 // The weights' colour bar stands between their panels and those of the differences.
@@ -261,7 +261,7 @@ std::string Changes::group_note() const {
 
 std::string Changes::shrunken_note() const {
   const double side = std::round(panel_inches(heads_.size()) * options_.dpi);
-  const auto note = shrink_note({0, 0, side, side}, size());
+  const auto note = shrink_note({0, 0, side, side}, {size(), size()});
   return note.empty() ? "" : note + "; of differences, the largest in size.";
 }
 

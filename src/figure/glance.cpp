@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <sstream>
 
 #include "figure/characters.h"
 #include "figure/choice.h"
@@ -61,10 +62,8 @@ std::string shade(Pixel upper, Pixel lower) {
 }
 
 /// One pattern as lines of characters.
-std::vector<std::string> painted(const at::Tensor& values, bool causal, const ValueRange& range,
-                                 int width, int height, TerminalColours colours) {
-  const HeatmapItem item{
-      {0, 0, double(width), double(height)}, values, ColourMap::viridis, range, causal};
+std::vector<std::string> painted(const HeatmapItem& item, TerminalColours colours) {
+  const auto width = int(item.box.width), height = int(item.box.height);
   HeatmapRows rows(item);
   const auto pixels = [&](int y) {
     std::vector<Pixel> row(static_cast<std::size_t>(width));
@@ -108,6 +107,21 @@ std::string aligned(const std::string& text, std::size_t width) {
   return std::string(width - std::min(width, taken), ' ') + kept;
 }
 
+/// A sentence as lines of at most so many columns.
+std::string broken(const std::string& sentence, std::size_t width) {
+  std::string text, line, word;
+  for (std::istringstream words(sentence); words >> word;) {
+    if (!line.empty() && line.size() + 1 + word.size() > width) {
+      text += line + "\n";
+      line = "  ";
+    } else if (!line.empty()) {
+      line += " ";
+    }
+    line += word;
+  }
+  return text + line + "\n";
+}
+
 /// What the colours span, from low to high.
 std::string bar(const FigureScale& scale, const ValueRange& range, TerminalColours colours) {
   constexpr int kWidth = 20;
@@ -120,48 +134,55 @@ std::string bar(const FigureScale& scale, const ValueRange& range, TerminalColou
   }
   if (scale.kind == ColourScale::panel) return line + " each's max";
   return line + " " + decimal(range.high, 2) + (is_log ? " log" : "") +
-         (scale.is_exceeded && range.high < 1 ? "; row 0 is 1" : "");
+         (scale.is_exceeded && range.high < 1 ? "; top row: 1" : "");
 }
 
 class Glance {
  public:
-  Glance(const AttentionPatterns& patterns, std::span<const Label> labels,
-         const GlanceOptions& options)
-      : patterns_(patterns),
-        labels_(labels),
-        options_(options),
-        choice_(choose(patterns, labels, {.layers = options.layers, .heads = options.heads})) {
+  Glance(const View& view, const GlanceOptions& options)
+      : options_(options), choice_(choose(view, options.choice, options.focus)) {
     std::vector<at::Tensor> panels;
     for (const int layer : choice_.layers) {
       for (const int head : choice_.heads) {
-        if (has_head(patterns, layer, head)) panels.push_back(pattern_of(patterns, layer, head));
+        if (has_head(choice_, layer, head)) {
+          panels.push_back(pattern_of(choice_, layer, head).values);
+        }
       }
     }
     n_panels_ = panels.size();
-    scale_ = scale_of(panels, patterns.causal, options.scale, ColourMap::viridis);
+    scale_ = scale_of(panels, choice_.causal(), options.scale, ColourMap::viridis);
   }
 
   std::string text() {
     const bool is_one = n_panels_ == 1;
     std::string text = is_one ? one() : all();
     const ValueRange range = last_range_;
-    return text + "\n" + bar(scale_, range, options_.colours) + "\n";
+    text += "\n" + bar(scale_, range, options_.colours) + "\n";
+    for (const std::string& note : choice_.notes) text += broken(note, std::size_t(width()));
+    return text;
   }
 
  private:
   [[nodiscard]] int width() const { return int(std::max<std::size_t>(options_.width, 40)); }
 
   std::vector<std::string> lines_of(int layer, int head, int width, int height) {
-    const at::Tensor values = pattern_of(patterns_, layer, head);
-    last_range_ = range_of(values, patterns_.causal, scale_);
-    return painted(values, patterns_.causal, last_range_, width, height, options_.colours);
+    const at::Tensor values = pattern_of(choice_, layer, head).values;
+    last_range_ = range_of(values, choice_.causal(), scale_);
+    return painted({{0, 0, double(width), double(height)},
+                    values,
+                    ColourMap::viridis,
+                    last_range_,
+                    choice_.causal(),
+                    !choice_.focus.is_none()},
+                   options_.colours);
   }
 
   std::string all() {
     constexpr int kLabel = 4;
     const int columns = int(choice_.heads.size());
     const int room = (width() - kLabel) / columns - 1;
-    const int size = std::max(2, std::min({room, int(patterns_.n_positions()) * 2, 24}));
+    const auto most = int(std::max(choice_.n_queries(), choice_.n_keys()));
+    const int size = std::max(2, std::min({room, most * 2, 24}));
     const int step = size + 1, per_line = std::max(1, (width() - kLabel) / step);
     std::string text;
     for (int first = 0; first < columns; first += per_line) {
@@ -197,7 +218,7 @@ class Glance {
     }
     for (int i = first; i < last; ++i) {
       const int head = choice_.heads[std::size_t(i)];
-      const bool is_there = has_head(patterns_, layer, head);
+      const bool is_there = has_head(choice_, layer, head);
       const auto painted_lines =
           is_there ? lines_of(layer, head, size, size)
                    : std::vector<std::string>(lines.size(), std::string(std::size_t(size), ' '));
@@ -215,12 +236,12 @@ class Glance {
     int layer = 0, head = 0;
     for (const int l : choice_.layers) {
       for (const int h : choice_.heads) {
-        if (has_head(patterns_, l, h)) layer = l, head = h;
+        if (has_head(choice_, l, h)) layer = l, head = h;
       }
     }
-    const int n = int(patterns_.n_positions());
+    const int n_queries = int(choice_.n_queries()), n = int(choice_.n_keys());
     std::size_t widest = 0;
-    for (const Label& label : labels_) widest = std::max(widest, columns_of(plain(label)));
+    for (const Label& label : choice_.queries) widest = std::max(widest, columns_of(plain(label)));
     const auto gutter = std::min(widest, std::size_t(width()) / 3);
     const int room = width() - int(gutter) - 1;
     // A token a line where that fits; else two, and from there on several cells a pixel.
@@ -228,22 +249,25 @@ class Glance {
     const int columns = std::min(across * n, room);
     std::string text = "L" + std::to_string(layer) + "H" + std::to_string(head) +
                        ", rows: queries, columns: keys\n";
-    const auto lines = lines_of(layer, head, columns, columns);
+    const int height = std::max(2, std::min(across * n_queries, columns * n_queries / n));
+    const auto lines = lines_of(layer, head, columns, height);
     for (std::size_t y = 0; y < lines.size(); ++y) {
       // The first token of those that the line shows.
-      const auto token = std::size_t(y * 2 * std::size_t(n) / std::size_t(columns));
-      std::string line = aligned(plain(labels_[token]), gutter) + " " + lines[y];
+      const auto token = std::min(y * 2 * std::size_t(n_queries) / std::size_t(height),
+                                  choice_.queries.size() - 1);
+      std::string line = aligned(plain(choice_.queries[token]), gutter) + " " + lines[y];
       line.erase(line.find_last_not_of(' ') + 1);
       text += line + "\n";
     }
-    if (across == 2) text += std::string(gutter + 1, ' ') + numbers(n) + "\n";
+    if (across == 2)
+      text += std::string(gutter + 1, ' ') + numbers(n, int(choice_.first_key)) + "\n";
     return text;
   }
 
   /// Of the keys, two columns each: as far as two digits go.
-  static std::string numbers(int n) {
+  static std::string numbers(int n, int first) {
     std::string text;
-    for (int key = 0; key < n; ++key) {
+    for (int key = first; key < first + n; ++key) {
       std::string number = key % (n > 20 ? 5 : 1) == 0 ? std::to_string(key % 100) : "";
       number.resize(2, ' ');
       text += number;
@@ -259,8 +283,6 @@ class Glance {
     return columns;
   }
 
-  const AttentionPatterns& patterns_;
-  std::span<const Label> labels_;
   const GlanceOptions& options_;
   Choice choice_;
   std::size_t n_panels_ = 0;
@@ -270,9 +292,8 @@ class Glance {
 
 }  // namespace
 
-std::string glance(const AttentionPatterns& patterns, std::span<const Label> labels,
-                   const GlanceOptions& options) {
-  return Glance(patterns, labels, options).text();
+std::string glance(const View& view, const GlanceOptions& options) {
+  return Glance(view, options).text();
 }
 
 }  // namespace attnviz

@@ -1,8 +1,10 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "figure/axis.h"
+#include "figure/border.h"
 #include "figure/choice.h"
 #include "figure/lettering.h"
 #include "figure/page.h"
@@ -50,23 +52,24 @@ std::string longest(const std::vector<std::string>& names) {
 
 class Grid {
  public:
-  Grid(const AttentionPatterns& patterns, std::span<const Label> labels, const std::string& text,
-       const FigureOptions& options);
+  Grid(const View& view, const FigureOptions& options);
   Drawing draw();
 
  private:
   void plan();
   PanelSpace space() const;
+  std::vector<std::string> notes(const std::string& shrink) const;
+  CellCount cells() const { return {choice_.n_queries(), choice_.n_keys()}; }
   Panels panels() const {
-    return {sheet_.drawing, space(), rows_, columns_, static_cast<std::int64_t>(labels_.size()),
-            widest_panel};
+    return {sheet_.drawing, space(), rows_, columns_, cells(), widest_panel};
   }
   double caption_points() const {
     return std::clamp(72 * panel_inches(rows_, columns_) / 7, 5.0, 9.0);
   }
   bool is_caption_inside(const Box& panel) const;
   void draw_panels(const Panels& panels);
-  void draw_caption(const Box& panel, const at::Tensor& values);
+  bool has_captions() const { return !longest(captions_).empty(); }
+  void draw_caption(const Box& panel, const std::string& caption);
   void draw_names(const Panels& panels);
   void draw_axes(const Panels& panels);
   bool has_panel(int row, int column) const { return values_at(row, column).defined(); }
@@ -74,36 +77,39 @@ class Grid {
     return values_[row * columns_ + column];
   }
 
-  std::span<const Label> labels_;
   std::string text_;
-  bool causal_;
   Choice choice_;
   int rows_, columns_;
   Sheet sheet_;
-  std::vector<at::Tensor> values_;  // row by row; undefined where a layer lacks the head
+  std::vector<at::Tensor> values_;     // row by row; undefined where a layer lacks the head
+  std::vector<std::string> captions_;  // likewise; all empty where there are none
   FigureScale scale_;
   ColourBarText bar_;
   Axes axes_;
   bool captions_above_ = false;
 };
 
-Grid::Grid(const AttentionPatterns& patterns, std::span<const Label> labels,
-           const std::string& text, const FigureOptions& options)
-    : labels_(labels),
-      text_(text),
-      causal_(patterns.causal),
-      choice_(choose(patterns, labels, options)),
+Grid::Grid(const View& view, const FigureOptions& options)
+    : text_(view.text),
+      choice_(choose(view, options.choice, options.focus)),
       rows_(static_cast<int>(choice_.layers.size())),
       columns_(static_cast<int>(choice_.heads.size())),
       sheet_(make_sheet(rows_, columns_, options.dpi)) {
   for (const int layer : choice_.layers) {
     for (const int head : choice_.heads) {
-      values_.push_back(has_head(patterns, layer, head) ? pattern_of(patterns, layer, head)
-                                                        : at::Tensor());
+      const ShownPattern shown = pattern_of(choice_, layer, head);
+      values_.push_back(shown.values);
+      captions_.push_back(shown.left);
     }
   }
-  scale_ = scale_of(values_, causal_, options.scale, ColourMap::viridis);
+  scale_ = scale_of(values_, choice_.causal(), options.scale, ColourMap::viridis);
   bar_ = bar_text(scale_, "Attention weight", sheet_.font(bar_points));
+  if (scale_.kind != ColourScale::panel) return;
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    if (!values_[i].defined()) continue;
+    captions_[i] = maximum_note(values_[i], choice_.causal()) + (captions_[i].empty() ? "" : ", ") +
+                   captions_[i];
+  }
 }
 
 // Labels take room from the panels, and their letters follow the panels' size: planned first for
@@ -111,10 +117,12 @@ Grid::Grid(const AttentionPatterns& patterns, std::span<const Label> labels,
 void Grid::plan() {
   TokenNames names{.largest = 11, .smallest = 5, .width = 58, .columns_angle = 90, .fewer = 20};
   const double nominal = sheet_.px(72 * panel_inches(rows_, columns_)) * 0.95;
-  axes_ = plan_axes(sheet_, labels_, names, nominal, nominal);
+  const AxisTokens rows{choice_.queries, choice_.first_query};
+  const AxisTokens columns{choice_.keys, choice_.first_key};
+  axes_ = plan_axes(sheet_, rows, columns, names, nominal, nominal);
   names.largest = std::max(names.smallest, axes_.rows.size / sheet_.pixels_per_point);
   const Box panel = panels().at(0, 0);
-  axes_ = plan_axes(sheet_, labels_, names, panel.width, panel.height);
+  axes_ = plan_axes(sheet_, rows, columns, names, panel.width, panel.height);
 }
 
 PanelSpace Grid::space() const {
@@ -123,14 +131,15 @@ PanelSpace Grid::space() const {
   return {.left = px(margin + layer_points + 6) + axes_.rows.depth,
           .top = px(margin + title_points + 8 + head_points + 5) + caption,
           .right = px(margin + margin) + colour_bar_width(sheet_, bar_),
-          .bottom = px(margin + note_points + 7) + axes_.columns.depth,
+          .bottom = px(margin + note_points + 7) + axes_.columns.depth +
+                    notes_height(sheet_, notes(longest_shrink_note(cells()))),
           .gap_x = px(panel_gap),
           .gap_y = px(panel_gap) + caption};
 }
 
 Drawing Grid::draw() {
   plan();
-  if (scale_.kind == ColourScale::panel) {
+  if (has_captions()) {
     captions_above_ = !is_caption_inside(panels().at(0, 0));
     if (captions_above_) plan();
   }
@@ -139,19 +148,29 @@ Drawing Grid::draw() {
   draw_names(panels);
   draw_axes(panels);
   draw_bar(sheet_, scale_, bar_, panels.all());
-  const std::string thinning = thinning_note(axes_.columns);
-  draw_notes(sheet_, {"rows are queries, columns are keys" + thinning, scale_note(scale_),
-                      shrink_note(panels.at(0, 0), static_cast<std::int64_t>(labels_.size()))});
+  draw_notes(sheet_, notes(shrink_note(panels.at(0, 0), cells())));
   return std::move(sheet_.drawing);
+}
+
+std::vector<std::string> Grid::notes(const std::string& shrink) const {
+  std::vector<std::string> notes = {"rows are queries, columns are keys" +
+                                    thinning_note(axes_.columns)};
+  notes.insert(notes.end(), choice_.notes.begin(), choice_.notes.end());
+  notes.push_back(scale_note(scale_));
+  notes.push_back(shrink);
+  return notes;
 }
 
 // The caption stands in the upper right corner, free of cells where the pattern is causal.
 bool Grid::is_caption_inside(const Box& panel) const {
-  const double size = sheet_.font(caption_points()), n = static_cast<double>(labels_.size());
-  const double down = size + sheet_.px(3), cell = panel.height / n;
-  const double first_free = (std::floor(down / cell) + 1) * panel.width / n;
-  const double width = measure({{"max 0.00", false}}, size).width + sheet_.px(6);
-  return causal_ && panel.width - first_free >= width;
+  const double size = sheet_.font(caption_points()), down = size + sheet_.px(3);
+  const double cell = panel.height / static_cast<double>(choice_.n_queries());
+  const auto seen =
+      n_seen(std::llround(std::floor(down / cell)), choice_.n_queries(), choice_.n_keys());
+  const double first_free =
+      static_cast<double>(seen) * panel.width / static_cast<double>(choice_.n_keys());
+  const double width = measure({{longest(captions_), false}}, size).width + sheet_.px(6);
+  return choice_.causal() && panel.width - first_free >= width;
 }
 
 void Grid::draw_panels(const Panels& panels) {
@@ -159,16 +178,19 @@ void Grid::draw_panels(const Panels& panels) {
     for (int column = 0; column < columns_; ++column) {
       if (!has_panel(row, column)) continue;
       const Box box = panels.at(row, column);
-      draw_heatmap(sheet_, box, values_at(row, column), causal_, scale_);
-      if (scale_.kind == ColourScale::panel) draw_caption(box, values_at(row, column));
+      HeatmapItem& item =
+          draw_heatmap(sheet_, box, values_at(row, column), choice_.causal(), scale_);
+      item.leaves_out = !choice_.focus.is_none();
+      item.name = to_string(HeadId{choice_.layers[row], choice_.heads[column]});
+      draw_border(sheet_, box, choice_, scale_.colours);
+      draw_caption(box, captions_[row * columns_ + column]);
     }
   }
 }
 
-void Grid::draw_caption(const Box& panel, const at::Tensor& values) {
+void Grid::draw_caption(const Box& panel, const std::string& caption) {
   const double size = sheet_.font(caption_points());
   const double right = panel.x + panel.width;
-  const auto caption = maximum_note(values, causal_);
   if (captions_above_) {
     sheet_.text(caption, right, panel.y - sheet_.px(3), size, Anchor::end, 0, quiet_colour);
   } else {
@@ -216,9 +238,8 @@ void Grid::draw_axes(const Panels& panels) {
 
 }  // namespace
 
-Drawing layout_grid(const AttentionPatterns& patterns, std::span<const Label> labels,
-                    const std::string& text, const FigureOptions& options) {
-  return Grid(patterns, labels, text, options).draw();
+Drawing layout_grid(const View& view, const FigureOptions& options) {
+  return Grid(view, options).draw();
 }
 
 }  // namespace attnviz

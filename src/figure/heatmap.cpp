@@ -63,7 +63,7 @@ void HeatmapRows::find_extremes() {
   std::fill(smallest_.begin(), smallest_.end(), infinity);
   for (auto q = cells_.from; q < cells_.to; ++q) {
     const float* row = cell + q * columns;
-    const auto end = item_->causal ? std::min(q + 1, columns) : columns;
+    const auto end = item_->causal ? n_seen(q, item_->values.size(0), columns) : columns;
     for (std::int64_t k = 0; k < end; ++k)
       largest_[k] = row[k] > largest_[k] ? row[k] : largest_[k];
     if (!diverges(item_->colours)) continue;
@@ -74,13 +74,14 @@ void HeatmapRows::find_extremes() {
 }
 
 std::int16_t HeatmapRows::level_at(CellSpan columns) const {
-  if (item_->causal && columns.from > cells_.to - 1) return blank_pixel;
+  const std::int64_t n_queries = item_->values.size(0), n_keys = item_->values.size(1);
+  if (item_->causal && columns.from >= n_seen(cells_.to - 1, n_queries, n_keys)) return blank_pixel;
   float largest = -infinity, smallest = infinity;
   for (auto k = columns.from; k < columns.to; ++k) {
     largest = std::max(largest, largest_[k]);
     smallest = std::min(smallest, smallest_[k]);
   }
-  if (largest == -infinity) return missing_pixel;
+  if (largest == -infinity) return item_->leaves_out ? blank_pixel : missing_pixel;
   const double value = shown_of(*item_, largest, smallest);
   return static_cast<std::int16_t>(level_of(place_of(value, item_->range)));
 }

@@ -7,7 +7,7 @@
 namespace attnviz {
 
 /// The level of each pixel of a heatmap, row by row; these are not levels:
-inline constexpr std::int16_t blank_pixel = -1;    ///< only keys after the query
+inline constexpr std::int16_t blank_pixel = -1;    ///< only keys after the query, or left out
 inline constexpr std::int16_t missing_pixel = -2;  ///< not a number
 
 /// From `from` up to, not including, `to`.

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "attention/kept_heads.h"
 #include "attnviz/error.h"
 #include "figure/axis.h"
+#include "figure/border.h"
 #include "figure/choice.h"
 #include "figure/lettering.h"
 #include "figure/page.h"
@@ -26,16 +28,23 @@ double widest_cell(std::int64_t n_positions) {
 }
 
 std::string title_of(const Choice& choice, const FigureOptions& options) {
-  if (options.layers.empty() && options.heads.empty()) return "Last Layer Attention Pattern";
-  std::string title = "Layer " + std::to_string(choice.layers.back());
-  if (!options.heads.empty()) title += ", " + name_of_heads(options.heads);
+  if (options.choice.is_all()) return "Last Layer Attention Pattern";
+  const int layer = choice.layers.back();
+  std::string title = "Layer " + std::to_string(layer);
+  if (!options.choice.heads.empty() || !options.choice.only.empty()) {
+    title += ", " + name_of_heads(heads_of(choice, layer));
+  }
   return title + " Attention Pattern";
+}
+
+std::string heads_left(const View& view, int layer) {
+  const auto numbers = kept_heads(view.patterns)[layer];
+  return numbers.empty() ? "no heads left" : name_of_heads({numbers.begin(), numbers.end()});
 }
 
 class LastLayer {
  public:
-  LastLayer(const AttentionPatterns& patterns, std::span<const Label> labels,
-            const std::string& text, const FigureOptions& options);
+  LastLayer(const View& view, const FigureOptions& options);
   Drawing draw();
 
  private:
@@ -45,60 +54,65 @@ class LastLayer {
   void draw_titles(const Box& box);
   void draw_axis_titles(const Box& box);
   void draw_numbers(const Box& box);
-  std::int64_t count() const { return static_cast<std::int64_t>(labels_.size()); }
+  std::int64_t most() const { return std::max(choice_.n_queries(), choice_.n_keys()); }
+  std::vector<std::string> notes(const std::string& shrink) const;
+  CellCount cells() const { return {choice_.n_queries(), choice_.n_keys()}; }
 
-  std::span<const Label> labels_;
+  Choice choice_;
   std::string title_, text_;
-  bool causal_;
   Sheet sheet_;
   int layer_ = 0;
-  at::Tensor mean_;  // undefined where the layer has no heads left
+  std::string left_;  // what leaving out the first key has left of it; or empty
+  at::Tensor mean_;   // undefined where the layer has no heads left
   FigureScale scale_;
   ColourBarText bar_;
   Axes axes_;
 };
 
-LastLayer::LastLayer(const AttentionPatterns& patterns, std::span<const Label> labels,
-                     const std::string& text, const FigureOptions& options)
-    : labels_(labels), text_(text), causal_(patterns.causal), sheet_(12, 8, options.dpi) {
-  const auto choice = choose(patterns, labels, options);
-  layer_ = choice.layers.back();
-  mean_ = mean_over_heads(patterns, layer_, choice.heads);
-  title_ = title_of(choice, options);
+LastLayer::LastLayer(const View& view, const FigureOptions& options)
+    : choice_(choose(view, options.choice, options.focus)),
+      text_(view.text),
+      sheet_(12, 8, options.dpi),
+      layer_(choice_.layers.back()) {
+  const ShownPattern shown = mean_over_heads(choice_, layer_);
+  mean_ = shown.values;
+  left_ = shown.left;
+  title_ = title_of(choice_, options);
   if (!mean_.defined()) {
-    if (options.layers.empty() && options.heads.empty()) return;  // nobody asked for that layer
-    throw FigureError("layer " + std::to_string(layer_) + " has none of the chosen heads; it has " +
-                      heads_left(patterns, layer_));
+    if (options.choice.is_all()) return;  // nobody asked for that layer
+    throw UsageError("layer " + std::to_string(layer_) + " has none of the chosen heads; it has " +
+                     heads_left(view, layer_));
   }
-  scale_ = scale_of({mean_}, causal_, options.scale, ColourMap::blues);
+  scale_ = scale_of({mean_}, choice_.causal(), options.scale, ColourMap::blues);
   if (scale_.kind == ColourScale::panel) scale_.kind = ColourScale::figure;  // one panel: the same
-  const bool is_mean = std::count_if(choice.heads.begin(), choice.heads.end(), [&](int head) {
-                         return has_head(patterns, layer_, head);
-                       }) > 1;
+  const bool is_mean = choice_.patterns.n_heads(layer_) > 1;
   bar_ = bar_text(scale_, is_mean ? "Attention weight, mean over heads" : "Attention weight",
                   sheet_.font(bar_points));
 }
 
 void LastLayer::plan() {
   TokenNames names{
-      .largest = 12, .smallest = 8, .width = 90, .columns_angle = 45, .fewer = count() + 1};
+      .largest = 12, .smallest = 8, .width = 90, .columns_angle = 45, .fewer = most() + 1};
   const double nominal = sheet_.px(72 * 5.8);
-  axes_ = plan_axes(sheet_, labels_, names, nominal * widest_cell(count()), nominal);
+  const AxisTokens rows{choice_.queries, choice_.first_query};
+  const AxisTokens columns{choice_.keys, choice_.first_key};
+  axes_ = plan_axes(sheet_, rows, columns, names, nominal * widest_cell(most()), nominal);
   names.largest = std::max(names.smallest, axes_.rows.size / sheet_.pixels_per_point);
   const Box box = heatmap_box();
-  axes_ = plan_axes(sheet_, labels_, names, box.width, box.height);
+  axes_ = plan_axes(sheet_, rows, columns, names, box.width, box.height);
 }
 
 Box LastLayer::heatmap_box() const {
   const auto px = [this](double points) { return sheet_.px(points); };
-  const PanelSpace space{
-      .left = px(margin + axis_points + 8) + axes_.rows.depth,
-      .top = px(margin + title_points + 5 + text_points + 9),
-      .right = px(2 * margin) + colour_bar_width(sheet_, bar_),
-      .bottom = px(margin + note_points + 6 + axis_points + 6) + axes_.columns.depth,
-      .gap_x = 0,
-      .gap_y = 0};
-  return Panels(sheet_.drawing, space, 1, 1, count(), widest_cell(count())).at(0, 0);
+  const PanelSpace space{.left = px(margin + axis_points + 8) + axes_.rows.depth,
+                         .top = px(margin + title_points + 5 + text_points + 9),
+                         .right = px(2 * margin) + colour_bar_width(sheet_, bar_),
+                         .bottom = px(margin + note_points + 6 + axis_points + 6) +
+                                   axes_.columns.depth +
+                                   notes_height(sheet_, notes(longest_shrink_note(cells()))),
+                         .gap_x = 0,
+                         .gap_y = 0};
+  return Panels(sheet_.drawing, space, 1, 1, cells(), widest_cell(most())).at(0, 0);
 }
 
 Drawing LastLayer::draw() {
@@ -107,13 +121,26 @@ Drawing LastLayer::draw() {
   const Box box = heatmap_box();
   draw_titles(box);
   draw_axis_titles(box);
-  draw_heatmap(sheet_, box, mean_, causal_, scale_);
+  HeatmapItem& item = draw_heatmap(sheet_, box, mean_, choice_.causal(), scale_);
+  item.leaves_out = !choice_.focus.is_none();
+  item.name = "L" + std::to_string(layer_);
+  draw_border(sheet_, box, choice_, scale_.colours);
   draw_axis(sheet_, axes_.rows, box);
   draw_axis(sheet_, axes_.columns, box);
-  if (count() < numbers_below) draw_numbers(box);
+  if (most() < numbers_below) draw_numbers(box);
   draw_bar(sheet_, scale_, bar_, box);
-  draw_notes(sheet_, {scale_note(scale_), shrink_note(box, count())});
+  draw_notes(sheet_, notes(shrink_note(box, cells())));
   return std::move(sheet_.drawing);
+}
+
+std::vector<std::string> LastLayer::notes(const std::string& shrink) const {
+  std::vector<std::string> notes = choice_.notes;
+  for (std::string& note : notes) {
+    if (!left_.empty() && note == notes_of({.drop_first = true})[0]) note += " (" + left_ + ")";
+  }
+  notes.push_back(scale_note(scale_));
+  notes.push_back(shrink);
+  return notes;
 }
 
 Drawing LastLayer::draw_without_heads() {
@@ -145,13 +172,16 @@ void LastLayer::draw_axis_titles(const Box& box) {
 }
 
 void LastLayer::draw_numbers(const Box& box) {
-  const auto range = range_of(mean_, causal_, scale_);
-  const double n = static_cast<double>(count()), across = box.width / n, down = box.height / n;
+  const auto range = range_of(mean_, choice_.causal(), scale_);
+  const auto [n_queries, n_keys] = cells();
+  const double across = box.width / static_cast<double>(n_keys);
+  const double down = box.height / static_cast<double>(n_queries);
   const double points = std::min(13.0, std::min(across / 3, down / 2) / sheet_.pixels_per_point);
   const double size = sheet_.font(points);
-  for (std::int64_t q = 0; q < count(); ++q) {
-    for (std::int64_t k = 0; k < (causal_ ? q + 1 : count()); ++k) {
-      const float value = mean_.data_ptr<float>()[q * count() + k];
+  for (std::int64_t q = 0; q < n_queries; ++q) {
+    for (std::int64_t k = 0; k < (choice_.causal() ? n_seen(q, n_queries, n_keys) : n_keys); ++k) {
+      const float value = mean_.data_ptr<float>()[q * n_keys + k];
+      if (std::isnan(value) && !choice_.focus.is_none()) continue;  // left out
       const auto cell = std::isnan(value)
                             ? missing_colour
                             : levels(scale_.colours)[level_of(place_of(value, range))];
@@ -164,9 +194,8 @@ void LastLayer::draw_numbers(const Box& box) {
 
 }  // namespace
 
-Drawing layout_last_layer(const AttentionPatterns& patterns, std::span<const Label> labels,
-                          const std::string& text, const FigureOptions& options) {
-  return LastLayer(patterns, labels, text, options).draw();
+Drawing layout_last_layer(const View& view, const FigureOptions& options) {
+  return LastLayer(view, options).draw();
 }
 
 }  // namespace attnviz

@@ -19,13 +19,18 @@ struct PanelSpace {
   double left = 0, top = 0, right = 0, bottom = 0, gap_x = 0, gap_y = 0;
 };
 
+/// Of a heatmap.
+struct CellCount {
+  std::int64_t rows = 0, columns = 0;
+};
+
 /// The picture's area without that space, cut into equal panels of whole pixels, in its middle
 /// where a panel would be more than `widest` times as wide as high or the other way round. Where
 /// cells are small, panels are a little smaller too if that makes all cells equally large.
 class Panels {
  public:
-  Panels(const Drawing& drawing, const PanelSpace& space, int rows, int columns,
-         std::int64_t n_positions, double widest);
+  Panels(const Drawing& drawing, const PanelSpace& space, int rows, int columns, CellCount cells,
+         double widest);
   [[nodiscard]] Box at(int row, int column) const;
   [[nodiscard]] Box all() const;
 
@@ -55,12 +60,12 @@ struct FigureScale {
 /// At the right of the panels, as high as they are.
 void draw_bar(Sheet& sheet, const FigureScale& scale, const ColourBarText& text, const Box& panels);
 
-/// Adds the heatmap and a thin frame.
-void draw_heatmap(Sheet& sheet, const Box& box, const at::Tensor& values, bool causal,
-                  const FigureScale& scale);
+/// Adds a thin frame, and the heatmap, for more to be said of it.
+HeatmapItem& draw_heatmap(Sheet& sheet, const Box& box, const at::Tensor& values, bool causal,
+                          const FigureScale& scale);
 
-void draw_heatmap(Sheet& sheet, const Box& box, const at::Tensor& values, bool causal,
-                  ColourMap colours, const ValueRange& range);
+HeatmapItem& draw_heatmap(Sheet& sheet, const Box& box, const at::Tensor& values, bool causal,
+                          ColourMap colours, const ValueRange& range);
 
 /// A line over the panels. Where it is too long its letters are smaller, and where that is not
 /// enough the text is cut short, never what stands before and after it.
@@ -74,12 +79,18 @@ struct Title {
 /// margins allow.
 void draw_title(Sheet& sheet, const Title& title, double top, double points, const Box& panels);
 
-/// In the lower left corner: what the reader has to know, joined to one line.
+/// In the lower left corner: what the reader has to know, joined to one line, or to more where it
+/// does not fit one.
 void draw_notes(Sheet& sheet, const std::vector<std::string>& notes);
+
+/// What their lines take, in pixels, beyond the first.
+[[nodiscard]] double notes_height(const Sheet& sheet, const std::vector<std::string>& notes);
 
 /// Notes on the scale and on shrunken cells; empty strings where there is nothing to say.
 [[nodiscard]] std::string scale_note(const FigureScale& scale);
-[[nodiscard]] std::string shrink_note(const Box& panel, std::int64_t n_positions);
+[[nodiscard]] std::string shrink_note(const Box& panel, CellCount cells);
+/// For who has to leave room for it before panels have a size: as long as it may get.
+[[nodiscard]] std::string longest_shrink_note(CellCount cells);
 
 /// `max 0.34`: what the upper end of a panel's own scale is.
 [[nodiscard]] std::string maximum_note(const at::Tensor& values, bool causal);

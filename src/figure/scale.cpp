@@ -7,13 +7,17 @@
 
 namespace attnviz {
 
+bool says_nothing(const at::Tensor& values, bool causal) {
+  return causal && n_seen(0, values.size(0), values.size(1)) <= 1;
+}
+
 double largest_weight(const at::Tensor& values, bool causal) {
   const auto rows = values.size(0), columns = values.size(1);
   const float* cell = values.data_ptr<float>();
   float largest = 0;
-  for (std::int64_t q = causal && rows > 1 ? 1 : 0; q < rows; ++q) {
+  for (std::int64_t q = says_nothing(values, causal) && rows > 1 ? 1 : 0; q < rows; ++q) {
     const float* row = cell + q * columns;
-    const auto end = causal ? std::min(q + 1, columns) : columns;
+    const auto end = causal ? n_seen(q, rows, columns) : columns;
     for (std::int64_t k = 0; k < end; ++k) largest = row[k] > largest ? row[k] : largest;
   }
   return largest;

@@ -15,9 +15,12 @@ namespace attnviz {
   return std::log(value / range.low) / std::log(range.high / range.low);
 }
 
-/// values: [query, key] float32, contiguous. The largest weight that may set a colour scale: row 0
-/// of a causal pattern is always 1 and says nothing, so it counts only where it is all there is.
-/// NaN is passed over; 0 where nothing is left.
+/// values: [query, key]. The first row has one key to attend to, so its weight is always 1.
+[[nodiscard]] bool says_nothing(const at::Tensor& values, bool causal);
+
+/// values: [query, key] float32, contiguous. The largest weight that may set a colour scale: a
+/// first row that says nothing counts only where it is all there is. NaN is passed over; 0 where
+/// nothing is left.
 [[nodiscard]] double largest_weight(const at::Tensor& values, bool causal);
 
 /// high: the largest weight of what shares the scale.

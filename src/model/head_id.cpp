@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <functional>
+#include <set>
 
 #include "attnviz/error.h"
 
@@ -90,6 +91,86 @@ std::vector<HeadId> all_heads(const std::vector<std::int64_t>& n_heads, const Ke
     }
   }
   return heads;
+}
+
+namespace {
+
+bool holds(const std::vector<int>& numbers, int number) {
+  return numbers.empty() || std::find(numbers.begin(), numbers.end(), number) != numbers.end();
+}
+
+/// `0 to 7`, `1, 3, 5`
+std::string told(const std::set<int>& numbers) {
+  if (numbers.size() > 1 && *numbers.rbegin() == *numbers.begin() + int(numbers.size()) - 1) {
+    return std::to_string(*numbers.begin()) + " to " + std::to_string(*numbers.rbegin());
+  }
+  std::string text;
+  for (const int number : numbers) text += (text.empty() ? "" : ", ") + std::to_string(number);
+  return text;
+}
+
+void require(const char* what, int number, const std::set<int>& there) {
+  if (there.contains(number)) return;
+  const bool is_one = there.size() == 1;
+  throw UsageError(std::string("there is no ") + what + " " + std::to_string(number) + "; there " +
+                   (is_one ? "is " : "are ") + what + (is_one ? " " : "s ") + told(there));
+}
+
+/// One number of a list, or both ends of a range.
+int number_in(std::string_view digits, std::string_view list) {
+  constexpr int kMost = 9999;
+  int number = 0;
+  const char* end = digits.data() + digits.size();
+  const auto read = std::from_chars(digits.data(), end, number);
+  if (read.ec != std::errc() || read.ptr != end || number < 0 || number > kMost) {
+    throw UsageError("'" + std::string(list) + "' is no list of numbers, such as 0,3-5");
+  }
+  return number;
+}
+
+}  // namespace
+
+bool HeadChoice::has(HeadId head) const {
+  if (!only.empty()) return std::find(only.begin(), only.end(), head) != only.end();
+  return holds(layers, head.layer) && holds(heads, head.head);
+}
+
+bool HeadChoice::has_layer(int layer) const {
+  if (only.empty()) return holds(layers, layer);
+  return std::any_of(only.begin(), only.end(), [&](HeadId head) { return head.layer == layer; });
+}
+
+std::vector<int> numbers_named(std::string_view list) {
+  std::set<int> numbers;
+  for (std::size_t start = 0; start <= list.size();) {
+    const std::size_t end = std::min(list.find(',', start), list.size());
+    const std::string_view part = list.substr(start, end - start);
+    const std::size_t dash = part.find('-');
+    const int first = number_in(part.substr(0, dash), list);
+    const int last = dash == part.npos ? first : number_in(part.substr(dash + 1), list);
+    if (last < first) {
+      throw UsageError("the range " + std::string(part) + " ends before it begins");
+    }
+    for (int number = first; number <= last; ++number) numbers.insert(number);
+    start = end + 1;
+  }
+  return {numbers.begin(), numbers.end()};
+}
+
+std::vector<HeadId> chosen_heads(const std::vector<std::int64_t>& n_heads, const KeptHeads& kept,
+                                 const HeadChoice& choice) {
+  if (!choice.only.empty()) require_heads(n_heads, kept, choice.only);
+  std::set<int> layers, numbers;
+  for (int layer = 0; layer < int(n_heads.size()); ++layer) layers.insert(layer);
+  for (const int layer : choice.layers) require("layer", layer, layers);
+  std::vector<HeadId> chosen;
+  for (const HeadId head : all_heads(n_heads, kept)) {
+    if (choice.has_layer(head.layer)) numbers.insert(head.head);
+    if (choice.has(head)) chosen.push_back(head);
+  }
+  if (numbers.empty()) throw UsageError("the chosen layers have no heads left; choose others");
+  for (const int head : choice.heads) require("head", head, numbers);
+  return chosen;
 }
 
 }  // namespace attnviz

@@ -10,6 +10,7 @@
 
 #include "attnviz/error.h"
 #include "model/attention_graph.h"
+#include "model/blas_room.h"
 #include "model/find_attention.h"
 #include "model/model_file.h"
 
@@ -179,6 +180,7 @@ Model::~Model() = default;
 std::vector<at::Tensor> Model::capture(const TokenIds& ids) {
   State& state = *state_;
   check_limits(ids, state.attention.facts, state.path);
+  require_blas_room();
   try {
     torch::NoGradGuard no_grad;
     const at::Tensor input = torch::tensor(ids).unsqueeze(0).to(state.options.device);
@@ -201,6 +203,7 @@ std::vector<at::Tensor> Model::capture(const TokenIds& ids) {
 at::Tensor Model::logits(const TokenIds& ids) {
   State& state = *state_;
   check_limits(ids, state.attention.facts, state.path);
+  require_blas_room();
   try {
     torch::NoGradGuard no_grad;
     const at::Tensor input = torch::tensor(ids).unsqueeze(0).to(state.options.device);

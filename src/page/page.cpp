@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "attnviz/error.h"
@@ -69,39 +70,77 @@ void check(const Page& page) {
   if (page.sets.empty() || page.sets.size() > 2) {
     throw ShapeError("a page shows one set of patterns, or two to be compared");
   }
+  const auto require = [](std::size_t n_labels, std::size_t n_words, std::int64_t n,
+                          const char* of) {
+    if (n_labels == std::size_t(n) && n_words == std::size_t(n)) return;
+    throw ShapeError("a page needs a label and a word for each of its " + std::to_string(n) + of);
+  };
   for (const PageSet& set : page.sets) {
-    const auto n = static_cast<std::size_t>(set.patterns->n_positions());
-    if (page.labels.size() != n || page.words.size() != n) {
-      throw ShapeError("a page needs a label and a word for each of its " + std::to_string(n) +
-                       " positions");
-    }
+    const AttentionPatterns& patterns = *set.patterns;
+    require(page.queries.size(), page.query_words.size(), patterns.n_queries(), " queries");
+    require(page.keys.size(), page.key_words.size(), patterns.n_keys(), " keys");
   }
+}
+
+/// Queries and keys are the same positions, for all that is known of them.
+bool has_one_side(const Page& page) {
+  return std::ranges::equal(page.queries, page.keys) && page.query_words == page.key_words;
+}
+
+Json tokens_of(std::span<const Label> labels) {
+  Json tokens = Json::array();
+  for (const Label& label : labels) {
+    Json parts = Json::array();
+    for (const LabelPart& part : label) parts.push_back({part.text, part.is_mark ? 1 : 0});
+    tokens.push_back(parts);
+  }
+  return tokens;
+}
+
+bool has_nan(const AttentionPatterns& patterns) {
+  return std::ranges::any_of(
+      patterns.layers, [](const at::Tensor& layer) { return layer.isnan().any().item<bool>(); });
 }
 
 class Writer {
  public:
   explicit Writer(const Page& page) : page_(page) {
     std::uint64_t n = 0;
-    for (const PageSet& set : page.sets) n += n_weights(*set.patterns);
-    step_ = n > kMostExact ? kCoarseStep : 1;
-    for (const PageSet& set : page.sets) causal_ = causal_ && set.patterns->causal;
+    for (const PageSet& set : page.sets) {
+      const AttentionPatterns& patterns = *set.patterns;
+      n += n_weights(patterns);
+      // Where the first queries see nothing, so that no key is at their place, all cells are sent.
+      const bool sees = patterns.n_queries() <= patterns.n_keys();
+      packing_.causal = packing_.causal && patterns.causal && sees;
+      packing_.has_blanks = packing_.has_blanks || has_nan(patterns);
+    }
+    packing_.step = n > kMostExact ? kCoarseStep : 1;
   }
 
   std::string data() {
-    Json json = {
-        {"version", 1},         {"software", page_.software}, {"title", as_title(page_.title)},
-        {"model", page_.model}, {"note", page_.notes},        {"tokens", Json::array()},
-        {"words", page_.words}, {"causal", causal_},          {"bits", 16},
-        {"sets", Json::array()}};
-    if (step_ > 1)
+    Json json = {{"version", 1},
+                 {"software", page_.software},
+                 {"title", as_title(page_.title)},
+                 {"model", page_.model},
+                 {"note", page_.notes},
+                 {"tokens", tokens_of(page_.keys)},
+                 {"words", page_.key_words},
+                 {"causal", packing_.causal},
+                 {"bits", 16},
+                 {"sets", Json::array()}};
+    if (!has_one_side(page_)) {
+      json["query_tokens"] = tokens_of(page_.queries);
+      json["query_words"] = page_.query_words;
+    }
+    const std::int64_t n_prompt = page_.n_prompt.value_or(0);
+    if (n_prompt > 0 && n_prompt < std::int64_t(page_.keys.size())) json["n_prompt"] = n_prompt;
+    if (packing_.step > 1)
       json["note"].push_back("each weight is rounded to 1/4369, to keep the page small");
-    for (const Label& label : page_.labels) {
-      Json parts = Json::array();
-      for (const LabelPart& part : label) parts.push_back({part.text, part.is_mark ? 1 : 0});
-      json["tokens"].push_back(parts);
+    if (packing_.has_blanks) {
+      json["blank"] = kBlank;
+      json["note"].push_back("some weights are no numbers: they are left blank, and do not count");
     }
     for (const PageSet& set : page_.sets) json["sets"].push_back(add(set));
-    if (has_nan_) json["note"].push_back("some weights are no numbers, and shown as 0");
     const std::string& measured = page_.findings.model;
     if (!measured.empty() && measured != page_.model) {
       json["note"].push_back("what the heads do was found of " + measured);
@@ -120,11 +159,10 @@ class Writer {
     Json json = {{"name", set.name}, {"layers", Json::array()}};
     for (std::size_t layer = 0; layer < set.patterns->layers.size(); ++layer) {
       const at::Tensor& patterns = set.patterns->layers[layer];
-      has_nan_ = has_nan_ || patterns.isnan().any().item<bool>();
       const std::string id = "d" + std::to_string(n_layers_++);
       json["layers"].push_back({{"heads", head_numbers(*set.patterns, layer)}, {"data", id}});
       layers_ += R"(<script type="application/octet-stream" id=")" + id + "\">" +
-                 base64_of(packed(patterns, causal_, step_)) + "</script>\n";
+                 base64_of(packed(patterns, packing_)) + "</script>\n";
     }
     return json;
   }
@@ -138,8 +176,7 @@ class Writer {
   }
 
   const Page& page_;
-  int step_ = 1;
-  bool causal_ = true, has_nan_ = false;
+  Packing packing_;
   std::size_t n_layers_ = 0;  // of all sets
   std::string layers_;
 };

@@ -2,16 +2,46 @@
 // The patterns: read out of the page's data blocks when they are needed, and kept while there is room.
 
 const data = JSON.parse(document.getElementById("data").textContent);
-const nTokens = data.tokens.length;
-const nCells = data.causal ? (nTokens * (nTokens + 1)) / 2 : nTokens * nTokens;
+const keyTokens = data.tokens;
+const queryTokens = data.query_tokens ?? data.tokens;
+const nKeys = keyTokens.length;
+const nQueries = queryTokens.length;
+const nMost = Math.max(nQueries, nKeys);
+
+// Queries are counted by the keys: of a causal pattern the last query is at the last key, so that
+// where the first keys were kept from before, queries begin after them.
+const firstQuery = data.causal ? nKeys - nQueries : 0;
+const endQuery = firstQuery + nQueries;
+const queryParts = (q) => queryTokens[q - firstQuery];
+const keyParts = (k) => keyTokens[k];
+
+const isSame = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+// One text on both sides, or two: what an encoder read is not what a decoder writes.
+const isOneText =
+  !data.query_tokens ||
+  (data.causal && queryTokens.every((parts, i) => isSame(parts, keyTokens[firstQuery + i])));
+
+// From this position on the text is the model's own; none: all was given.
+const nPrompt = data.n_prompt;
+const isOwnKey = (k) => nPrompt !== undefined && k >= nPrompt;
+const isOwnQuery = (q) => (isOneText || data.causal) && isOwnKey(q);
 
 // Every weight is held as an integer, 65535 for 1: half the room of a float, and an index into a
 // table of colours.
 const ONE = 65535;
+const BLANK = -0x80000000; // the value of a cell that its query may not see, or that was left out
 
-const rowStart = (q) => (data.causal ? (q * (q + 1)) / 2 : q * nTokens);
-const rowEnd = (q) => (data.causal ? q + 1 : nTokens); // one past the last key that q may see
-const columnStart = (k) => (data.causal ? k : 0); // the first query that may see k
+// Where some were left out there must be a number for it beyond the weights.
+const hasBlanks = data.blank !== undefined;
+const Values = hasBlanks ? Int32Array : Uint16Array;
+
+function rowStart(q) {
+  const row = q - firstQuery;
+  return row * (data.causal ? firstQuery + (row + 1) / 2 : nKeys);
+}
+const rowEnd = (q) => (data.causal ? q + 1 : nKeys); // one past the last key that q may see
+const columnStart = (k) => (data.causal ? Math.max(k, firstQuery) : 0); // the first query that may see k
+const nCells = rowStart(endQuery);
 const valueAt = (pattern, q, k) => pattern.values[rowStart(q) + k];
 const mayAttend = (q, k) => k < rowEnd(q);
 
@@ -43,10 +73,11 @@ async function unpack(id) {
   return new Uint8Array(await whole);
 }
 
-// A causal row 0 is always 1 and says nothing: it never sets a scale.
+// A row of one cell is always 1 and says nothing: it never sets a scale.
 function largestOf(values) {
   let largest = 0;
-  for (let i = data.causal && nTokens > 1 ? 1 : 0; i < values.length; ++i) {
+  for (let i = rowEnd(firstQuery) === 1 && nQueries > 1 ? 1 : 0; i < values.length; ++i) {
+    if (values[i] === BLANK) continue;
     const size = values[i] < 0 ? -values[i] : values[i];
     if (size > largest) largest = size;
   }
@@ -78,17 +109,18 @@ const rememberResult = memory(64 << 20);
 // The layer's patterns by head: values packed row by row as far as a query may see.
 function layerPatterns(set, layer) {
   const {heads, data: id} = data.sets[set].layers[layer];
-  return rememberLayer(`${set}/${layer}`, 2 * nCells * heads.length, async () => {
+  return rememberLayer(`${set}/${layer}`, Values.BYTES_PER_ELEMENT * nCells * heads.length, async () => {
     const bytes = await unpack(id);
     const n = nCells * heads.length;
     if (bytes.length !== (n * data.bits) / 8) throw new Error(`the data of layer ${layer} is cut short`);
     const patterns = new Map();
     for (const [i, head] of heads.entries()) {
-      const values = new Uint16Array(nCells);
+      const values = new Values(nCells);
       const at = i * nCells;
       // 16 bits come as two planes, low bytes first.
       if (data.bits === 8) for (let c = 0; c < nCells; ++c) values[c] = bytes[at + c] * 257;
       else for (let c = 0; c < nCells; ++c) values[c] = bytes[at + c] | (bytes[n + at + c] << 8);
+      if (hasBlanks) for (let c = 0; c < nCells; ++c) if (values[c] === data.blank) values[c] = BLANK;
       patterns.set(head, {values, largest: largestOf(values), diverges: false});
       await breathe();
     }
@@ -110,9 +142,11 @@ function headsOf(set, layer) {
   return headsOf(0, layer).filter((head) => after.includes(head));
 }
 
-// Mean or maximum, cell by cell, over the chosen heads of these layers; null where there are none.
+// Mean or maximum, cell by cell, over the chosen heads of these layers; null where there are none. A
+// head that left a cell out does not count there.
 async function combine(set, layers, how, chosen) {
   const sums = new Float64Array(nCells);
+  const counts = new Uint16Array(hasBlanks ? nCells : 0);
   let n = 0;
   for (const layer of layers) {
     const heads = headsOf(set, layer).filter((head) => chosen.has(`L${layer}H${head}`));
@@ -120,20 +154,30 @@ async function combine(set, layers, how, chosen) {
     const patterns = await layerPatterns(set, layer);
     for (const head of heads) {
       const {values} = patterns.get(head);
-      if (how === "mean") for (let c = 0; c < nCells; ++c) sums[c] += values[c];
+      if (hasBlanks) {
+        for (let c = 0; c < nCells; ++c) {
+          if (values[c] === BLANK) continue;
+          sums[c] = how === "mean" ? sums[c] + values[c] : Math.max(sums[c], values[c]);
+          ++counts[c];
+        }
+      } else if (how === "mean") for (let c = 0; c < nCells; ++c) sums[c] += values[c];
       else for (let c = 0; c < nCells; ++c) if (values[c] > sums[c]) sums[c] = values[c];
       ++n;
       await breathe();
     }
   }
   if (!n) return null;
-  const share = how === "mean" ? 1 / n : 1;
-  const values = Uint16Array.from(sums, (sum) => Math.round(sum * share));
+  const values = Values.from(sums, (sum, c) => {
+    const count = hasBlanks ? counts[c] : n;
+    return count ? Math.round(how === "mean" ? sum / count : sum) : BLANK;
+  });
   return {values, largest: largestOf(values), diverges: false};
 }
 
 function differenceOf(before, after) {
-  const values = Int32Array.from(after.values, (value, c) => value - before.values[c]);
+  const values = Int32Array.from(after.values, (value, c) =>
+    value === BLANK || before.values[c] === BLANK ? BLANK : value - before.values[c],
+  );
   return {values, largest: largestOf(values), diverges: true};
 }
 
@@ -150,7 +194,7 @@ function patternOf(set, layer, head, chosen) {
   }
   const layers = layer === "all" ? layerNumbers(set) : [layer];
   if (head === "mean" || head === "max") {
-    return rememberResult(name, 2 * nCells, () => combine(set, layers, head, chosen));
+    return rememberResult(name, Values.BYTES_PER_ELEMENT * nCells, () => combine(set, layers, head, chosen));
   }
   if (!headsOf(set, layer).includes(head)) return Promise.resolve(null);
   return layerPatterns(set, layer).then((patterns) => patterns.get(head));

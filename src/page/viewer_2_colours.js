@@ -10,7 +10,6 @@ function paletteOf(hex) {
 }
 const palettes = {viridis: paletteOf(data.colours.viridis), blueRed: paletteOf(data.colours.blue_red)};
 const FAINT = 0x20808080; // below the threshold: there, but not shown
-const UNSEEN = -0x80000000; // the value of a cell that its query may not see
 
 const inks = {
   light: {paper: "#ffffff", ink: "#1b1b1b", soft: "#6b6b6b", line: "#c9c9c9"},

@@ -1,253 +1,237 @@
-// Patterns to pixels: thumbnails, the large heatmap with its axes and marks, the colour bar.
+// Patterns to pixels: thumbnails, the large heatmap and its marks.
 
 // Ends of the n cells or pixels that `pixels` pixels lie over: at least one each.
 const spansOf = (n, pixels) => Int32Array.from({length: pixels + 1}, (_, p) => Math.floor((p * n) / pixels));
 
-// The part of a pattern within area {q, k, n}, n × n cells, in side × side pixels or n × n where that is
+// What of a pattern is shown: {q, k, rows, columns}, from query q and key k on.
+const whole = {q: firstQuery, k: 0, rows: nQueries, columns: nKeys};
+const isWhole = ({rows, columns}) => rows === nQueries && columns === nKeys;
+
+// How much wider than high an area is drawn. Its cells are square, unless it were a mere strip then.
+const LONGEST = 2.5;
+const aspectOf = ({rows, columns}) => Math.min(Math.max(columns / rows, 1 / LONGEST), LONGEST);
+
+// As many of `pixels` as give each of n cells a whole number of them, where that costs little.
+const wholeCells = (pixels, n, most) => (pixels % n < most ? pixels - (pixels % n) : pixels);
+
+// The area's part of a pattern in width × height pixels, or as many as it has cells where these are
 // fewer. Over more cells than pixels a pixel has the strongest, so that no strong cell disappears.
-function pool(pattern, area, side) {
+function pool(pattern, area, mostWide, mostHigh) {
   const {values} = pattern;
-  const size = Math.max(1, Math.min(side, area.n));
-  const spans = spansOf(area.n, size);
-  const pooled = new Int32Array(size * size).fill(UNSEEN);
-  for (let y = 0; y < size; ++y) {
-    for (let q = area.q + spans[y]; q < area.q + spans[y + 1]; ++q) {
+  const width = Math.max(1, Math.min(mostWide, area.columns));
+  const height = Math.max(1, Math.min(mostHigh, area.rows));
+  const across = spansOf(area.columns, width);
+  const down = spansOf(area.rows, height);
+  const pooled = new Int32Array(width * height).fill(BLANK);
+  for (let y = 0; y < height; ++y) {
+    for (let q = area.q + down[y]; q < area.q + down[y + 1]; ++q) {
       const row = rowStart(q);
       const end = rowEnd(q);
-      for (let x = 0, at = y * size; x < size; ++x, ++at) {
-        const from = area.k + spans[x];
-        const to = Math.min(area.k + spans[x + 1], end);
+      for (let x = 0, at = y * width; x < width; ++x, ++at) {
+        const from = area.k + across[x];
+        const to = Math.min(area.k + across[x + 1], end);
         if (from >= to) break;
         let strongest = pooled[at];
         for (let k = from; k < to; ++k) {
           const value = values[row + k];
-          if (strongest === UNSEEN || Math.abs(value) > Math.abs(strongest)) strongest = value;
+          if (value === BLANK) continue;
+          if (strongest === BLANK || Math.abs(value) > Math.abs(strongest)) strongest = value;
         }
         pooled[at] = strongest;
       }
     }
   }
-  return {size, values: pooled};
+  return {width, height, values: pooled};
 }
 
 // Paints pooled values on a canvas of as many pixels.
-function paintPooled(canvas, pooled, {table, shift}) {
-  if (canvas.width !== pooled.size || canvas.height !== pooled.size)
-    canvas.width = canvas.height = pooled.size;
+function paintPooled(canvas, {width, height, values}, {table, shift}) {
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height});
   const context = canvas.getContext("2d");
-  const image = context.createImageData(pooled.size, pooled.size);
+  const image = context.createImageData(width, height);
   const pixels = new Uint32Array(image.data.buffer);
   for (let i = 0; i < pixels.length; ++i) {
-    if (pooled.values[i] !== UNSEEN) pixels[i] = table[pooled.values[i] + shift];
+    if (values[i] !== BLANK) pixels[i] = table[values[i] + shift];
   }
   context.putImageData(image, 0, 0);
-}
-
-// A token's label from (x, y) on, or ending there, cut to `room`; marks of invisible characters in `soft`.
-function drawLabel(context, parts, x, y, {room, end, ink, soft}) {
-  const width = (text) => context.measureText(text).width;
-  let left = room;
-  let shown = [];
-  for (const [text, isMark] of parts) {
-    let rest = text;
-    if (width(text) > left) {
-      const characters = [...text];
-      while (characters.length && width(characters.join("") + "…") > left) characters.pop();
-      rest = characters.join("") + "…";
-    }
-    shown.push([rest, isMark]);
-    left -= width(rest);
-    if (rest !== text) break;
-  }
-  context.textBaseline = "middle";
-  context.textAlign = "left";
-  let at = end ? x - (room - left) : x;
-  for (const [text, isMark] of shown) {
-    context.fillStyle = isMark ? soft : ink;
-    context.fillText(text, at, y);
-    at += width(text);
-  }
-  return room - left;
-}
-
-const labelWidth = (context, parts) =>
-  parts.reduce((sum, [text]) => sum + context.measureText(text).width, 0);
-
-// The smallest of 1, 2, 5 times a power of ten that is not below `least`.
-function roundStep(least) {
-  const power = 10 ** Math.floor(Math.log10(least));
-  return [1, 2, 5, 10].find((factor) => factor * power >= least * (1 - 1e-9)) * power;
 }
 
 // Where the heatmap of an area lies on a canvas that wide and at most that high: room for the labels
 // is left free. Few tokens get cells of whole pixels, and each its label.
 function frameOf(context, area, width, height, ratio) {
+  const {rows, columns} = area;
   const isSmall = Math.min(width, height) < 480;
-  const guess = (Math.min(width, height) - 60) / area.n;
-  const labelled = guess >= 9;
-  const font = labelled ? Math.round(Math.min(Math.max(guess * 0.8, 9), 13)) : 11;
+  const aspect = aspectOf(area);
+  const guess = Math.min(width - 60, (height - 60) * aspect);
+  const cell = {row: guess / aspect / rows, column: guess / columns};
+  const isLabelled = {row: cell.row >= 9, column: cell.column >= 9};
+  const sizeFor = (size) => (size >= 9 ? Math.round(Math.min(Math.max(size * 0.8, 9), 13)) : 11);
+  const font = {row: sizeFor(cell.row), column: sizeFor(cell.column)};
   const most = isSmall ? 64 : 110;
-  context.font = `600 ${fontOf(font)}`; // as a token is named that is pointed at
-  let room = isSmall ? 40 : 52;
-  if (labelled) {
-    const shown = [
-      ...data.tokens.slice(area.q, area.q + area.n),
-      ...data.tokens.slice(area.k, area.k + area.n),
-    ];
-    room = Math.min(Math.ceil(Math.max(...shown.map((parts) => labelWidth(context, parts)))) + 1, most);
-  }
-  const left = room + 8;
-  const below = labelled ? left : 26;
-  let side = Math.max(Math.floor(Math.min(width - left, height - below) - 7) * ratio, 16);
-  if (side > 3 * area.n) side = Math.floor(side / area.n) * area.n;
-  side = Math.round(side) / ratio;
+  const roomFor = (tokens, size) => {
+    context.font = `600 ${fontOf(size)}`; // as a token is named that is pointed at
+    return Math.min(Math.ceil(Math.max(...tokens.map((parts) => labelWidth(context, parts)))) + 1, most);
+  };
+  const from = area.q - firstQuery;
+  const rowTokens = queryTokens.slice(from, from + rows);
+  const columnTokens = keyTokens.slice(area.k, area.k + columns);
+  const room = {
+    row: isLabelled.row ? roomFor(rowTokens, font.row) : isSmall ? 40 : 52,
+    column: isLabelled.column ? roomFor(columnTokens, font.column) : 0,
+  };
+  const left = room.row + 8;
+  const below = isLabelled.column ? room.column + 8 : 26;
+  const mostWide = Math.min(width - left - 7, (height - below - 7) * aspect);
+  let wide = Math.max(Math.floor(mostWide) * ratio, 16);
+  if (wide > 3 * columns) wide = wholeCells(wide, columns, columns);
+  let high = columns / rows === aspect ? (wide * rows) / columns : Math.max(Math.floor(wide / aspect), 16);
+  if (high > 3 * rows) high = wholeCells(Math.round(high), rows, rows);
+  // A row or column alone is not stretched into a wall.
+  if (high / rows > wide / columns) high = Math.min(high, Math.max(48 * ratio, wide / columns) * rows);
+  else wide = Math.min(wide, Math.max(48 * ratio, high / rows) * columns);
+  wide = Math.round(wide) / ratio;
+  high = Math.round(high) / ratio;
   return {
     area,
     left,
     top: 6,
-    side,
-    cell: side / area.n,
+    wide,
+    high,
+    cellWide: wide / columns,
+    cellHigh: high / rows,
     room,
     font,
-    labelled,
-    width: left + side + 2,
-    height: side + below + 7,
+    isLabelled,
+    width: left + wide + 2,
+    height: high + below + 7,
   };
 }
 
-// The token at a place in the frame's rows or columns.
-const tokenAt = (frame, from, distance) => from + Math.floor(distance / frame.cell);
+// Places on the canvas, and what is at one.
+const xOf = ({left, area, cellWide}, k) => left + (k - area.k) * cellWide;
+const yOf = ({top, area, cellHigh}, q) => top + (q - area.q) * cellHigh;
+const keyAt = ({left, area, cellWide}, x) => area.k + Math.floor((x - left) / cellWide);
+const queryAt = ({top, area, cellHigh}, y) => area.q + Math.floor((y - top) / cellHigh);
 
-// Heatmap, numbers where there is room, the future's edge, and the axes.
+// Heatmap, numbers where there is room, the future's edge, the continuation's border, and the axes.
 function drawHeatmap(context, pattern, frame, colouring, ink, ratio) {
-  const {left, top, side, area, cell} = frame;
+  const {left, top, wide, high, area, cellWide, cellHigh} = frame;
   const cells = document.createElement("canvas");
-  paintPooled(cells, pool(pattern, area, Math.round(side * ratio)), colouring);
+  paintPooled(cells, pool(pattern, area, Math.round(wide * ratio), Math.round(high * ratio)), colouring);
   context.imageSmoothingEnabled = false;
-  context.drawImage(cells, left, top, side, side);
-  if (cell >= 30) drawNumbers(context, pattern, frame, colouring);
+  context.drawImage(cells, left, top, wide, high);
+  if (numberSize(frame) >= 30) drawNumbers(context, pattern, frame, colouring);
   drawEdge(context, frame, ink);
-  if (frame.labelled) drawTokenAxes(context, frame, ink);
-  else drawPositionAxes(context, frame, ink);
+  context.save();
+  context.beginPath();
+  context.rect(left, top, wide, high);
+  context.clip();
+  drawBorder(context, {x: xOf(frame, 0), y: yOf(frame, firstQuery), cellWide, cellHigh});
+  context.restore();
+  drawQueryAxis(context, frame, ink);
+  drawKeyAxis(context, frame, ink);
 }
 
-function drawNumbers(context, pattern, {left, top, area, cell}, {range, threshold, table, shift}) {
-  context.font = fontOf(Math.min(cell * (range.diverges ? 0.27 : 0.32), 14));
+// Numbers are about twice as wide as high.
+const numberSize = ({cellWide, cellHigh}) => Math.min(cellWide, 2 * cellHigh);
+
+function drawNumbers(context, pattern, frame, {range, threshold, table, shift}) {
+  const {area} = frame;
+  context.font = fontOf(Math.min(numberSize(frame) * (range.diverges ? 0.27 : 0.32), 14));
   context.textAlign = "center";
   context.textBaseline = "middle";
-  for (let q = area.q; q < area.q + area.n; ++q) {
-    for (let k = area.k; k < Math.min(area.k + area.n, rowEnd(q)); ++k) {
+  for (let q = area.q; q < area.q + area.rows; ++q) {
+    for (let k = area.k; k < Math.min(area.k + area.columns, rowEnd(q)); ++k) {
       const value = valueAt(pattern, q, k);
+      if (value === BLANK) continue;
       const weight = value / ONE;
       // Where nothing changed, nothing is said; a weight of 0.00 is one.
       if (Math.abs(weight) < Math.max(threshold, range.diverges ? 0.005 : 0)) continue;
       context.fillStyle = readableOn(table[value + shift]);
-      context.fillText(
-        decimals(weight, 2, range.diverges),
-        left + (k - area.k + 0.5) * cell,
-        top + (q - area.q + 0.5) * cell,
-      );
+      context.fillText(decimals(weight, 2, range.diverges), xOf(frame, k + 0.5), yOf(frame, q + 0.5));
     }
   }
 }
 
 // A hairline around the panel and along the blank future: where white is a value too, and on dark
 // paper, it shows where values end.
-function drawEdge(context, {left, top, side, area, cell}, ink) {
+function drawEdge(context, frame, ink) {
+  const {left, top, wide, high, area} = frame;
   context.strokeStyle = ink.line;
   context.lineWidth = 1;
-  context.strokeRect(left - 0.5, top - 0.5, side + 1, side + 1);
+  context.strokeRect(left - 0.5, top - 0.5, wide + 1, high + 1);
   if (!data.causal) return;
   context.save();
   context.beginPath();
-  context.rect(left, top, side, side);
+  context.rect(left, top, wide, high);
   context.clip();
   context.beginPath();
-  const x = (k) => left + (k - area.k) * cell;
-  const y = (q) => top + (q - area.q) * cell;
-  if (cell < 3) {
-    context.moveTo(x(area.q) + 1, y(area.q));
-    context.lineTo(x(area.q + area.n) + 1, y(area.q + area.n));
+  const end = area.q + area.rows;
+  if (Math.min(frame.cellWide, frame.cellHigh) < 3) {
+    context.moveTo(xOf(frame, area.q) + 1, yOf(frame, area.q));
+    context.lineTo(xOf(frame, end) + 1, yOf(frame, end));
   } else {
-    for (let q = area.q; q < area.q + area.n; ++q) {
-      context.lineTo(x(q + 1) + 0.5, y(q) - 0.5);
-      context.lineTo(x(q + 1) + 0.5, y(q + 1) - 0.5);
+    for (let q = area.q; q < end; ++q) {
+      const x = xOf(frame, q + 1) + 0.5;
+      context.lineTo(x, yOf(frame, q) - 0.5);
+      context.lineTo(x, yOf(frame, q + 1) - 0.5);
     }
   }
   context.stroke();
   context.restore();
 }
 
-// A label at the query's row, or at the key's column, where it is read from below.
-function drawAtRow(context, parts, {left, top, area, cell, room}, q, style) {
-  drawLabel(context, parts, left - 5, top + (q - area.q + 0.5) * cell, {room, end: true, ...style});
-}
-function drawAtColumn(context, parts, {left, top, side, area, cell, room}, k, style) {
-  context.save();
-  context.translate(left + (k - area.k + 0.5) * cell, top + side + 5);
-  context.rotate(-Math.PI / 2);
-  drawLabel(context, parts, 0, 0, {room, end: true, ...style});
-  context.restore();
-}
-
-function drawTokenAxes(context, frame, ink) {
-  context.font = fontOf(frame.font);
-  for (let i = 0; i < frame.area.n; ++i) {
-    drawAtRow(context, data.tokens[frame.area.q + i], frame, frame.area.q + i, ink);
-    drawAtColumn(context, data.tokens[frame.area.k + i], frame, frame.area.k + i, ink);
-  }
+// Lines above the first query and left of the first key that are the model's own, as far as there are
+// cells on both sides of them. {from, to} in cells from the pattern's upper left corner.
+function borderLines() {
+  if (nPrompt === undefined) return [];
+  const row = nPrompt - firstQuery;
+  const hasRow = isOwnQuery(nPrompt) && row > 0 && row < nQueries;
+  const across = {from: [0, row], to: [data.causal ? nPrompt : nKeys, row]};
+  const down = {from: [nPrompt, data.causal ? Math.max(row, 0) : 0], to: [nPrompt, nQueries]};
+  return hasRow ? [across, down] : [down];
 }
 
-// Too many tokens to name: positions at round steps.
-function drawPositionAxes(context, frame, ink) {
-  const {left, top, side, area, cell} = frame;
-  const step = roundStep(Math.max(1, 48 / cell));
-  context.font = fontOf(frame.font);
-  context.strokeStyle = ink.soft;
-  context.beginPath();
-  for (let q = Math.ceil(area.q / step) * step; q < area.q + area.n; q += step) {
-    const y = Math.round(top + (q - area.q + 0.5) * cell) + 0.5;
-    context.moveTo(left - 4, y);
-    context.lineTo(left - 1, y);
-    drawLabel(context, [[String(q)]], left - 7, y, {room: 60, end: true, ink: ink.soft});
+// A light grey line with darker sides is seen on every colour, and on paper.
+function drawBorder(context, {x, y, cellWide, cellHigh}) {
+  const place = ([k, q]) => [Math.round(x + k * cellWide) - 0.5, Math.round(y + q * cellHigh) - 0.5];
+  for (const [width, style] of [
+    [3, "rgba(0, 0, 0, 0.15)"],
+    [1, "#b4b4b4"],
+  ]) {
+    context.lineWidth = width;
+    context.strokeStyle = style;
+    context.beginPath();
+    for (const {from, to} of borderLines()) {
+      context.moveTo(...place(from));
+      context.lineTo(...place(to));
+    }
+    context.stroke();
   }
-  for (let k = Math.ceil(area.k / step) * step; k < area.k + area.n; k += step) {
-    const x = Math.round(left + (k - area.k + 0.5) * cell) + 0.5;
-    context.moveTo(x, top + side + 1);
-    context.lineTo(x, top + side + 4);
-    context.fillStyle = ink.soft;
-    context.textAlign = "center";
-    context.textBaseline = "top";
-    context.fillText(k, Math.min(x, frame.width - context.measureText(k).width / 2), top + side + 7);
-  }
-  context.stroke();
 }
 
 // What is pointed at or pinned: the query's row as far as it sees, the key's column from the first
 // query that sees it, the cell where they meet.
 function drawMarks(context, frame, {q, k, cell, matches}, mode) {
-  const {left, top, side, area} = frame;
-  const ink = inks[mode];
-  const x = (k) => left + (k - area.k) * frame.cell;
-  const y = (q) => top + (q - area.q) * frame.cell;
+  const {left, top, wide, high, area, cellWide, cellHigh} = frame;
+  const box = (q, k, rows, columns, colour) =>
+    outline(context, xOf(frame, k), yOf(frame, q), columns * cellWide, rows * cellHigh, colour);
   context.save();
   context.beginPath();
-  context.rect(left - 3, top - 3, side + 6, side + 6);
+  context.rect(left - 3, top - 3, wide + 6, high + 6);
   context.clip();
-  for (const token of matches) {
-    context.fillStyle = ink.ink;
-    context.fillRect(left - 3, y(token), 3, Math.max(frame.cell, 1.5));
-    context.fillRect(x(token), top + side, Math.max(frame.cell, 1.5), 3);
+  context.fillStyle = inks[mode].ink;
+  for (const {q, k} of matches) {
+    if (q !== undefined) context.fillRect(left - 3, yOf(frame, q), 3, Math.max(cellHigh, 1.5));
+    if (k !== undefined) context.fillRect(xOf(frame, k), top + high, Math.max(cellWide, 1.5), 3);
   }
-  if (k !== undefined)
-    outline(context, x(k), y(columnStart(k)), frame.cell, (nTokens - columnStart(k)) * frame.cell, "#f28e2b");
-  if (q !== undefined) outline(context, x(0), y(q), rowEnd(q) * frame.cell, frame.cell, "#3a86ff");
-  if (cell && mayAttend(cell.q, cell.k))
-    outline(context, x(cell.k), y(cell.q), frame.cell, frame.cell, "#000000");
+  if (k !== undefined) box(columnStart(k), k, endQuery - columnStart(k), 1, "#f28e2b");
+  if (q !== undefined) box(q, 0, 1, rowEnd(q), "#3a86ff");
+  if (cell && mayAttend(cell.q, cell.k)) box(cell.q, cell.k, 1, 1, "#000000");
   context.restore();
-  const isIn = (token, from) => token >= from && token < from + area.n;
-  if (k !== undefined && isIn(k, area.k)) nameAtAxis(context, frame, k, false, mode);
-  if (q !== undefined && isIn(q, area.q)) nameAtAxis(context, frame, q, true, mode);
+  const isIn = (token, from, n) => token >= from && token < from + n;
+  if (isIn(k, area.k, area.columns)) nameKey(context, frame, k, mode);
+  if (isIn(q, area.q, area.rows)) nameQuery(context, frame, q, mode);
 }
 
 // Around the cells, never over them: cells narrower than the lines stay in sight. A light line under
@@ -264,101 +248,4 @@ function outline(context, x, y, width, height, colour) {
     context.strokeStyle = style;
     context.strokeRect(x - grow, y - grow, width + 2 * grow, height + 2 * grow);
   }
-}
-
-// In place of the axis's own label.
-function nameAtAxis(context, frame, token, isQuery, mode) {
-  const {left, top, side, area, cell, labelled, room} = frame;
-  const colour = (isQuery ? queryColour : keyColour)[mode];
-  const style = {ink: colour, soft: colour};
-  const parts = data.tokens[token];
-  const size = Math.max(frame.font, 11);
-  const half = size * 0.75;
-  context.font = `600 ${fontOf(size)}`;
-  context.fillStyle = inks[mode].paper;
-  if (isQuery) {
-    context.fillRect(0, top + (token - area.q + 0.5) * cell - half, left - 3, 2 * half);
-    drawAtRow(context, parts, frame, token, style);
-  } else if (labelled) {
-    context.fillRect(left + (token - area.k + 0.5) * cell - half, top + side + 3, 2 * half, room + 5);
-    drawAtColumn(context, parts, frame, token, style);
-  } else {
-    const width = Math.min(labelWidth(context, parts), 160);
-    const x = left + (token - area.k + 0.5) * cell - width / 2;
-    const within = Math.min(Math.max(x, 4), frame.width - width - 4);
-    context.fillRect(within - 24, top + side + 5, width + 48, 20);
-    drawLabel(context, parts, within, top + side + 14, {room: 160, ...style});
-  }
-}
-
-// The colour bar, from (x, y) on, with its ticks and what it measures; it ends in a point where a
-// weight of 1, row 0's, lies beyond.
-function drawBar(context, range, x, y, width, ink) {
-  const height = 10;
-  const pixels = document.createElement("canvas");
-  pixels.width = 217;
-  pixels.height = 1;
-  const strip = pixels.getContext("2d");
-  const image = strip.createImageData(217, 1);
-  new Uint32Array(image.data.buffer).set(range.diverges ? palettes.blueRed : palettes.viridis);
-  strip.putImageData(image, 0, 0);
-  context.font = fontOf(11);
-  context.textAlign = "left";
-  context.textBaseline = "alphabetic";
-  context.fillStyle = ink.soft;
-  context.fillText(
-    range.diverges
-      ? "Difference of weights, after − before"
-      : range.log
-        ? "Attention weight, log scale"
-        : "Attention weight",
-    x,
-    y + 10,
-  );
-  context.imageSmoothingEnabled = true;
-  context.drawImage(pixels, x, y + 16, width, height);
-  if (!range.diverges && (range.high < 1 || range.eachItsOwn)) {
-    const last = palettes.viridis[216];
-    context.fillStyle = `rgb(${last & 255} ${(last >> 8) & 255} ${(last >> 16) & 255})`;
-    context.beginPath();
-    context.moveTo(x + width, y + 16);
-    context.lineTo(x + width + 7, y + 16 + height / 2);
-    context.lineTo(x + width, y + 16 + height);
-    context.fill();
-  }
-  context.fillStyle = ink.soft;
-  context.textAlign = "center";
-  for (const [place, label] of ticksOf(range)) {
-    const at = x + place * width;
-    if (!range.eachItsOwn) context.fillRect(at - 0.5, y + 16 + height, 1, 3);
-    context.fillText(label, at, y + height + 31);
-  }
-}
-
-function ticksOf(range) {
-  if (range.eachItsOwn)
-    return range.diverges
-      ? [
-          [0.5, "0"],
-          [0.93, "panel's largest"],
-        ]
-      : [
-          [0, "0"],
-          [0.88, "panel's largest"],
-        ];
-  if (range.log) {
-    const powers = [0.001, 0.01, 0.1, 1];
-    if (!range.diverges) return powers.map((weight) => [placeOf(weight, range), String(weight)]);
-    return [-1, -0.1, -0.01, 0, 0.01, 0.1, 1].map((weight) => [
-      placeOf(weight, range),
-      String(weight).replace("-", "−"),
-    ]);
-  }
-  const step = roundStep(range.high / (range.diverges ? 2.5 : 5.5));
-  const n = Math.max(1, Math.ceil(-Math.log10(step) - 1e-9));
-  const ticks = [];
-  for (let i = Math.ceil(range.low / step - 1e-6); i * step <= range.high * (1 + 1e-6); ++i) {
-    ticks.push([placeOf(i * step, range), decimals(i * step, n, false)]);
-  }
-  return ticks;
 }

@@ -1,5 +1,5 @@
-// The parts of the page beside the large heatmap: the running text, the strongest keys and queries,
-// what is known of a head, and the overview's grid. Tokens are foreign text: they are only ever set as
+// The parts of the page beside the large heatmap and the text: the strongest keys and queries, what is
+// known of a head, and the overview's grid. Tokens are foreign text: they are only ever set as
 // text content, never as markup.
 
 const $ = (id) => document.getElementById(id);
@@ -12,61 +12,8 @@ function make(tag, attributes = {}, ...children) {
 }
 
 const markOr = ([text, isMark]) => (isMark ? make("span", {class: "mark"}, text) : text);
-const labelOf = (token) => make("bdi", {class: "token"}, ...data.tokens[token].map(markOr));
-const plainLabel = (token) => data.tokens[token].map(([text]) => text).join("");
-
-// ---- the running text
-
-// What would be unseen, or turn what follows around, is shown by its label.
-const isUnfit = (word) =>
-  word === "" ||
-  /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/.test(word);
-const words = data.words.map((word, token) => (isUnfit(word) ? plainLabel(token) : word));
-const tokenElements = [];
-
-function buildText() {
-  for (const [token, word] of data.words.entries()) {
-    const element = make("span", {role: "option", id: `t${token}`, "aria-selected": "false"});
-    if (isUnfit(word)) element.append(...data.tokens[token].map(markOr));
-    else
-      for (const part of word.split(/(\n)/))
-        element.append(part === "\n" ? make("span", {class: "mark"}, "⏎\n") : part);
-    element.token = token;
-    element.look = "";
-    tokenElements.push(element);
-  }
-  $("text").append(...tokenElements);
-}
-
-// Tints what query `q` attends to and, where `k` is given, what attends to key `k`, as strong as the
-// colour scale shows it. In a causal text the one lies before the token and the other after it.
-function tintText(pattern, q, k, {range, threshold}) {
-  for (const [token, element] of tokenElements.entries()) {
-    let tint = "";
-    let bar = "";
-    if (pattern && q !== undefined && mayAttend(q, token)) tint = tintOf(valueAt(pattern, q, token), "query");
-    if (pattern && k !== undefined && mayAttend(token, k) && token !== q) {
-      const colour = tintOf(valueAt(pattern, token, k), "key");
-      if (data.causal) tint = colour;
-      else bar = colour;
-    }
-    const look = `${tint}/${bar}`;
-    if (look === element.look) continue;
-    element.look = look;
-    element.style.backgroundColor = tint;
-    element.style.boxShadow = bar && `inset 0 -3px ${bar}`;
-  }
-
-  function tintOf(value, side) {
-    const weight = value / ONE;
-    if (Math.abs(weight) < threshold) return "";
-    const place = Math.min(Math.max(placeOf(weight, range), 0), 1);
-    const strength = Math.round(16 * (range.diverges ? Math.abs(2 * place - 1) : place)) / 16; // few steps: most tokens stay as they are
-    if (!strength) return "";
-    const name = range.diverges ? (weight > 0 ? "more" : "less") : side;
-    return `rgb(var(--${name}) / ${(strength * 0.6).toFixed(3)})`;
-  }
-}
+const labelOf = (parts) => make("bdi", {class: "token"}, ...parts.map(markOr));
+const plainLabel = (parts) => parts.map(([text]) => text).join("");
 
 // ---- the strongest keys of a query, the strongest queries of a key
 
@@ -76,7 +23,7 @@ function strongest(from, to, valueOf, threshold) {
   const found = [];
   for (let token = from; token < to; ++token) {
     const value = valueOf(token);
-    if (value !== 0 && Math.abs(value) >= threshold * ONE) found.push({token, value});
+    if (value !== 0 && value !== BLANK && Math.abs(value) >= threshold * ONE) found.push({token, value});
   }
   return found
     .sort((a, b) => Math.abs(b.value) - Math.abs(a.value) || a.token - b.token)
@@ -85,19 +32,21 @@ function strongest(from, to, valueOf, threshold) {
 const strongestKeys = (pattern, q, threshold) =>
   strongest(0, rowEnd(q), (k) => valueAt(pattern, q, k), threshold);
 const strongestQueries = (pattern, k, threshold) =>
-  strongest(columnStart(k), nTokens, (q) => valueAt(pattern, q, k), threshold);
+  strongest(columnStart(k), endQuery, (q) => valueAt(pattern, q, k), threshold);
 
-function showStrongest(list, found, diverges) {
+// tokenOf: the one that a position is.
+function showStrongest(list, found, tokenOf, diverges) {
   const most = Math.max(1, ...found.map(({value}) => Math.abs(value)));
   list.replaceChildren(
-    ...found.map(({token, value}) => {
+    ...found.map(({token: position, value}) => {
+      const token = tokenOf(position);
       const bar = make("span", {class: "length"});
       bar.style.width = `${(100 * Math.abs(value)) / most}%`;
       const button = make(
         "button",
         {type: "button"},
-        make("span", {class: "position"}, String(token)),
-        labelOf(token),
+        make("span", {class: "position"}, String(position)),
+        labelOf(token.parts),
         make("span", {class: "room"}, bar),
         make("span", {class: "weight"}, decimals(value / ONE, 3, diverges)),
       );
@@ -107,8 +56,8 @@ function showStrongest(list, found, diverges) {
   );
 }
 
-function heading(element, role, token, words) {
-  element.replaceChildren(`${role} ${token} `, labelOf(token), ` ${words}`);
+function heading(element, role, position, parts, words) {
+  element.replaceChildren(`${role} ${position} `, labelOf(parts), ` ${words}`);
 }
 
 // ---- what is known of a head
@@ -182,7 +131,7 @@ function choice(text, heads) {
 function addThumb(layer, head) {
   const name = nameOf(layer, head);
   const canvas = make("canvas");
-  const link = make("a", {href: `#${name}`}, canvas);
+  const link = make("a", {href: `#${name}`}, canvas, ...borderLines().map(borderElement));
   const figure = make("figure", {}, link);
   const thumb = {layer, head, figure, link, canvas, name, isInView: false};
   if (typeof head === "number") {
@@ -199,6 +148,16 @@ function addThumb(layer, head) {
   inView.observe(figure);
   thumbs.push(thumb);
   return figure;
+}
+
+// Over a thumbnail, whose canvas may have fewer pixels than a line needs.
+function borderElement({from, to}) {
+  const line = make("i", {class: from[0] === to[0] ? "down" : "across"});
+  line.style.left = `${(100 * from[0]) / nKeys}%`;
+  line.style.top = `${(100 * from[1]) / nQueries}%`;
+  line.style.width = `${(100 * (to[0] - from[0])) / nKeys}%`;
+  line.style.height = `${(100 * (to[1] - from[1])) / nQueries}%`;
+  return line;
 }
 
 function placed(element, row, column) {
@@ -252,7 +211,9 @@ function buildGrid(set, how) {
   parts.push(placed(addThumb("all", how), total, last));
   const grid = $("grid");
   grid.style.setProperty("--columns", last - 2);
-  grid.style.setProperty("--n", nTokens);
+  grid.style.setProperty("--n-queries", nQueries);
+  grid.style.setProperty("--n-keys", nKeys);
+  grid.style.setProperty("--aspect", aspectOf(whole));
   grid.columns = last - 1;
   grid.replaceChildren(...parts);
 }
@@ -261,13 +222,18 @@ function buildGrid(set, how) {
 function sizeThumbs() {
   const grid = $("grid");
   const gap = 5;
+  const aspect = aspectOf(whole);
   const rowTitle = document.documentElement.clientWidth < 700 ? 22 : 56;
-  let size = Math.min(Math.max(Math.floor((grid.clientWidth - rowTitle - 8) / grid.columns - gap), 32), 168);
-  if (size % nTokens < size / 8) size -= size % nTokens;
-  grid.style.setProperty("--thumb", `${size}px`);
-  grid.classList.toggle("tiny", size < 70);
-  const pixels = Math.round(size * devicePixelRatio);
-  if (pixels !== grid.pixels) for (const thumb of thumbs) thumb.isDone = false;
+  const room = Math.floor((grid.clientWidth - rowTitle - 8) / grid.columns - gap);
+  let wide = Math.min(Math.max(room, 32), Math.round(168 * Math.sqrt(aspect)));
+  wide = wholeCells(wide, nKeys, wide / 8);
+  let high = Math.round(wide / aspect);
+  high = wholeCells(high, nQueries, high / 8);
+  grid.style.setProperty("--thumb", `${wide}px`);
+  grid.style.setProperty("--high", `${high}px`);
+  grid.classList.toggle("tiny", wide < 70);
+  const pixels = [wide, high].map((length) => Math.round(length * devicePixelRatio));
+  if (!isSame(pixels, grid.pixels)) for (const thumb of thumbs) thumb.isDone = false;
   grid.pixels = pixels;
 }
 
@@ -280,7 +246,7 @@ async function drawThumbs(set, chosen, show) {
     const thumb = [...waiting].find(({isInView}) => isInView) ?? [...waiting][0];
     const pattern = await patternOf(set, thumb.layer, thumb.head, chosen);
     if (run !== gridRun) return;
-    thumb.pooled = pattern && pool(pattern, {q: 0, k: 0, n: nTokens}, $("grid").pixels);
+    thumb.pooled = pattern && pool(pattern, whole, ...$("grid").pixels);
     thumb.largest = pattern?.largest;
     thumb.isDone = true;
     waiting.delete(thumb);

@@ -8,7 +8,7 @@ const nameOf = (layer, head) =>
   (layer === "all" ? "" : `L${layer}`) + (typeof head === "number" ? `H${head}` : head);
 
 const THRESHOLDS = [0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
-const defaultScale = nTokens < 64 ? "figure" : "log";
+const defaultScale = nMost < 64 ? "figure" : "log";
 
 const state = {
   set: 0, // or 1, or "difference"
@@ -17,11 +17,11 @@ const state = {
   how: "mean", // what the overview combines heads by
   scale: defaultScale,
   threshold: 0,
-  pin: null, // {q, k}: the query and key that stay marked; the same token where it is one
+  pin: null, // {q, k}: the query and key that stay marked: a cell's, or a token's, which may have but one
   chosen: new Set(), // names of the heads that mean and maximum are over
 };
 let hover = null; // {q, k}, and isToken where it is a token and no cell
-let area = {q: 0, k: 0, n: nTokens}; // what of the pattern the large heatmap shows
+let area = whole; // what of the pattern the large heatmap shows
 let matches = []; // tokens that the search found
 let current = null;
 let colouring = null;
@@ -35,8 +35,9 @@ function addressOf(wanted) {
   const parts = [
     wanted.layer === null ? (wanted.how === "max" ? "all-max" : "all") : nameOf(wanted.layer, wanted.head),
   ];
-  if (wanted.pin) parts.push(`q=${wanted.pin.q}`);
-  if (wanted.pin && wanted.pin.k !== wanted.pin.q) parts.push(`k=${wanted.pin.k}`);
+  const {q, k} = wanted.pin ?? {};
+  if (q !== undefined) parts.push(`q=${q}`);
+  if (k !== undefined && !(isOneText && k === q)) parts.push(`k=${k}`);
   if (wanted.set !== 0)
     parts.push(`show=${wanted.set === 1 ? encodeURIComponent(data.sets[1].name) : wanted.set}`);
   if (wanted.scale !== defaultScale) parts.push(`scale=${wanted.scale}`);
@@ -76,9 +77,9 @@ function readAddress() {
   }
   if (place === "all-max") state.how = "max";
   if (place === "all") state.how = "mean";
-  const token = (text) => (/^\d+$/.test(text) && Number(text) < nTokens ? Number(text) : undefined);
-  const q = token(given.q);
-  state.pin = q === undefined ? null : {q, k: token(given.k) ?? q};
+  const within = (text, from, to) =>
+    /^\d+$/.test(text) && Number(text) >= from && Number(text) < to ? Number(text) : undefined;
+  state.pin = placeOfPair(within(given.q, firstQuery, endQuery), within(given.k, 0, nKeys));
   state.scale = ["figure", "panel", "unit", "log"].includes(given.scale) ? given.scale : defaultScale;
   state.threshold = Math.min(Math.max(Number(given.min) || 0, 0), 1);
   state.chosen = allHeads();
@@ -88,6 +89,13 @@ function readAddress() {
       [...state.chosen].filter((name) => wanted.includes(name) || wanted.includes(name.split("H")[0])),
     );
   }
+}
+
+// What a query and a key name, where one or both are given.
+function placeOfPair(q, k) {
+  if (q !== undefined && k !== undefined) return {q, k};
+  const token = q === undefined ? keyToken(k) : queryToken(q);
+  return token ? {q: token.q, k: token.k} : null;
 }
 
 // Going to another head is a step that the browser's Back takes back; the rest is not.
@@ -130,7 +138,7 @@ async function refresh() {
     current = pattern;
     colouring = colouringOf(rangeOf(state.scale, largest, state.set === "difference"), state.threshold);
     redraw();
-    if (!hover && state.pin) bringIntoView(state.pin.q);
+    if (!hover && state.pin) bringIntoView(state.pin);
     document.body.dataset.ready = location.hash;
   } catch (problem) {
     tell(problem);
@@ -167,8 +175,9 @@ function redraw() {
     frame = frameOf($("cells").getContext("2d"), area, width, height, ratio);
     const context = sizeCanvas($("cells"), frame.width, frame.height, ratio);
     sizeCanvas($("marks"), frame.width, frame.height, ratio);
-    $("marks").style.touchAction = area.n < nTokens ? "none" : "auto"; // a finger moves what is not all in view
-    $("cells").dataset.frame = JSON.stringify({left: frame.left, top: frame.top, cell: frame.cell, ...area});
+    $("marks").style.touchAction = isWhole(area) ? "auto" : "none"; // a finger moves what is not all in view
+    const {left, top, cellWide, cellHigh} = frame;
+    $("cells").dataset.frame = JSON.stringify({left, top, cellWide, cellHigh, ...area});
     if (current) drawHeatmap(context, current, frame, colouring, inks[mode()], ratio);
   }
   showFocus();
@@ -229,16 +238,25 @@ function showChosen() {
 // ---- what is pointed at
 
 // The cell that is read out: the one pointed at; between a pinned token and another, their cell; of a
-// token alone, its strongest key.
+// token alone, its strongest key or, of one that is no query, its strongest query.
 function cellToRead() {
   const {pin} = state;
   if (hover && !hover.isToken) return hover;
-  if (pin && hover) return mayAttend(pin.q, hover.q) ? {q: pin.q, k: hover.q} : {q: hover.q, k: pin.k};
-  if (pin && pin.q !== pin.k) return pin;
-  const token = pin ?? hover;
+  if (pin && hover) {
+    const from = {q: pin.q, k: hover.k};
+    const to = {q: hover.q, k: pin.k};
+    const isThere = ({q, k}) => q !== undefined && k !== undefined;
+    if (isThere(from) && (mayAttend(from.q, from.k) || !isThere(to))) return from;
+    if (isThere(to)) return to;
+  } else if (pin && isCell(pin)) return pin;
+  const token = hover ?? pin;
   if (!token || !current) return null;
-  const [first] = strongestKeys(current, token.q, 0);
-  return first ? {q: token.q, k: first.token, isStrongest: true} : null;
+  const [first] =
+    token.q === undefined ? strongestQueries(current, token.k, 0) : strongestKeys(current, token.q, 0);
+  if (!first) return null;
+  return token.q === undefined
+    ? {q: first.token, k: token.k, isStrongest: true}
+    : {q: token.q, k: first.token, isStrongest: true};
 }
 
 function showFocus() {
@@ -257,12 +275,15 @@ function showFocus() {
     );
   }
   const grid = $("grid");
-  grid.classList.toggle("pointed", focus !== null);
-  if (focus) for (const name of ["q", "k"]) grid.style.setProperty(`--${name}`, focus[name]);
-  tintText(current, focus?.q, focus && focus.q === focus.k ? focus.k : undefined, colouring);
-  markToken("is-query", focus?.q);
-  markToken("is-key", focus?.k);
-  markToken("is-other", hover?.isToken && state.pin ? hover.q : undefined);
+  grid.classList.toggle("has-query", focus?.q !== undefined);
+  grid.classList.toggle("has-key", focus?.k !== undefined);
+  grid.style.setProperty("--row", focus?.q - firstQuery);
+  grid.style.setProperty("--column", focus?.k);
+  // Of a cell in one text its row alone: both would lie over each other.
+  tintText(current, focus?.q, focus && isOneText && isCell(focus) ? undefined : focus?.k, colouring);
+  markToken("is-query", queryToken(focus?.q));
+  markToken("is-key", keyToken(focus?.k));
+  markToken("is-other", hover?.isToken && state.pin ? tokenOf(hover) : undefined);
   showReadout(cell);
   showLists(focus);
 }
@@ -270,8 +291,8 @@ function showFocus() {
 function markToken(kind, token) {
   const marked = markToken[kind];
   if (marked === token) return;
-  if (marked !== undefined) tokenElements[marked].classList.remove(kind);
-  if (token !== undefined) tokenElements[token].classList.add(kind);
+  marked?.element.classList.remove(kind);
+  token?.element.classList.add(kind);
   markToken[kind] = token;
 }
 
@@ -292,13 +313,15 @@ function showReadout(cell) {
       ),
     );
   const parts = [
-    make("span", {class: "as-query"}, `query ${cell.q} `, labelOf(cell.q)),
+    make("span", {class: "as-query"}, `query ${cell.q} `, labelOf(queryParts(cell.q))),
     " → ",
-    make("span", {class: "as-key"}, `key ${cell.k} `, labelOf(cell.k)),
+    make("span", {class: "as-key"}, `key ${cell.k} `, labelOf(keyParts(cell.k))),
     " ",
   ];
   if (mayAttend(cell.q, cell.k)) {
-    parts.push(make("b", {}, decimals(valueAt(current, cell.q, cell.k) / ONE, 3, current.diverges)), " ");
+    const value = valueAt(current, cell.q, cell.k);
+    if (value === BLANK) parts.push(make("span", {class: "hint"}, "left out"));
+    else parts.push(make("b", {}, decimals(value / ONE, 3, current.diverges)), " ");
     if (cell.isStrongest) parts.push(make("span", {class: "hint"}, "its strongest"));
   } else {
     parts.push(make("span", {class: "hint"}, "in its future"));
@@ -309,10 +332,20 @@ function showReadout(cell) {
 function showLists(focus) {
   $("strongest").hidden = isOverview() || !focus || !current;
   if ($("strongest").hidden) return;
-  heading($("keys-of"), "Query", focus.q, "attends to");
-  heading($("queries-of"), "Key", focus.k, "is attended by");
-  showStrongest($("keys"), strongestKeys(current, focus.q, state.threshold), current.diverges);
-  showStrongest($("queries"), strongestQueries(current, focus.k, state.threshold), current.diverges);
+  const {q, k} = focus;
+  const hasQuery = q !== undefined;
+  const hasKey = k !== undefined;
+  $("keys").parentNode.hidden = !hasQuery;
+  $("queries").parentNode.hidden = !hasKey;
+  const {threshold} = state;
+  if (hasQuery) {
+    heading($("keys-of"), "Query", q, queryParts(q), "attends to");
+    showStrongest($("keys"), strongestKeys(current, q, threshold), keyToken, current.diverges);
+  }
+  if (hasKey) {
+    heading($("queries-of"), "Key", k, keyParts(k), "is attended by");
+    showStrongest($("queries"), strongestQueries(current, k, threshold), queryToken, current.diverges);
+  }
 }
 
 // Answers at the next frame, once, however many events come before it.
@@ -324,35 +357,33 @@ function pointAt(where) {
   isDue = true;
   requestAnimationFrame(() => {
     isDue = false;
-    if (hover && !hover.isToken && !state.pin) bringIntoView(hover.q);
+    if (hover && !hover.isToken && !state.pin) bringIntoView(hover);
     showFocus();
   });
 }
 
-function bringIntoView(token) {
-  const text = $("text");
-  const element = tokenElements[token];
-  const top = element.offsetTop - text.offsetTop;
-  if (top < text.scrollTop || top + element.offsetHeight > text.scrollTop + text.clientHeight)
-    text.scrollTop = top - text.clientHeight / 2;
-}
-
-function pin(q, k = q) {
-  const isSame = state.pin?.q === q && state.pin?.k === k;
-  change({pin: isSame ? null : {q, k}});
-  $("text").setAttribute("aria-activedescendant", `t${q}`);
-  for (const element of tokenElements)
+function pin({q, k}) {
+  const isPinned = state.pin?.q === q && state.pin?.k === k;
+  change({pin: isPinned ? null : {q, k}});
+  for (const {element} of allTokens)
     if (element.getAttribute("aria-selected") === "true") element.setAttribute("aria-selected", "false");
-  if (isSame) return say("unpinned");
-  tokenElements[q].setAttribute("aria-selected", "true");
-  bringIntoView(q);
-  if (current)
-    say(
-      `${q} ${plainLabel(q)} attends to ${strongestKeys(current, q, 0)
-        .slice(0, 3)
-        .map(({token, value}) => `${plainLabel(token)} ${(value / ONE).toFixed(2)}`)
-        .join(", ")}`,
-    );
+  const token = tokenOf({q, k});
+  for (const {element} of isOneText ? [token] : [queryToken(q), keyToken(k)].filter(Boolean)) {
+    element.parentNode.setAttribute("aria-activedescendant", element.id);
+    if (!isPinned) element.setAttribute("aria-selected", "true");
+  }
+  if (isPinned) return say("unpinned");
+  bringIntoView({q, k});
+  if (!current) return;
+  const name = `${token.position} ${plainLabel(token.parts)}${token.isOwn ? `, ${OWN},` : ""}`;
+  const [role, words, found, other] =
+    q === undefined
+      ? ["key ", "is attended by", strongestQueries(current, k, 0), queryParts]
+      : [isOneText ? "" : "query ", "attends to", strongestKeys(current, q, 0), keyParts];
+  const strongest = found
+    .slice(0, 3)
+    .map(({token, value}) => `${plainLabel(other(token))} ${(value / ONE).toFixed(2)}`);
+  say(`${role}${name} ${words} ${strongest.join(", ") || "nothing that is shown"}`);
 }
 
 // For those who hear the page instead of seeing it.

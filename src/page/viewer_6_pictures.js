@@ -21,7 +21,7 @@ function picture() {
   write(`${$("name").textContent} – ${data.title}`, 28, 18, ink.ink);
   const set = data.sets.length > 1 && (data.sets[state.set]?.name ?? state.set);
   const found = [...$("kind").querySelectorAll("span")].map((element) => element.textContent);
-  write([data.model, set, `${nTokens} tokens`, ...found].filter(Boolean).join(", "), 52, 12, ink.soft);
+  write([data.model, set, sizeText(), ...found].filter(Boolean).join(", "), 52, 12, ink.soft);
   drawBar(context, legendRange(), 32, 68, 300, ink);
   write(`${footText()} ${data.software}.`, height - 12, 11, ink.soft);
   context.translate(20, 124);
@@ -34,39 +34,43 @@ function drawHeadPicture(context, frame, ink) {
   drawHeatmap(context, current, frame, colouring, ink, PICTURE_SCALE);
   const {pin} = state;
   if (pin)
-    drawMarks(context, frame, {q: pin.q, k: pin.k, cell: pin.q !== pin.k && pin, matches: []}, "light");
+    drawMarks(context, frame, {q: pin.q, k: pin.k, cell: isCell(pin) && pin, matches: []}, "light");
 }
 
 function gridSize() {
   const {columns} = $("grid");
   const rows = layerNumbers(state.set).length + 1;
-  const size = Math.min(160, Math.max(48, Math.floor(1600 / columns)));
+  const aspect = aspectOf(whole);
+  const most = Math.round(160 * Math.sqrt(aspect));
+  const wide = Math.min(most, Math.max(48, Math.floor(1600 / columns)));
+  const high = Math.round(wide / aspect);
   const caption = data.heads ? 16 : 0;
   return {
-    size,
+    wide,
+    high,
     caption,
-    width: PICTURE_TITLE + columns * (size + PICTURE_GAP),
-    height: 20 + rows * (size + caption + PICTURE_GAP),
+    width: PICTURE_TITLE + columns * (wide + PICTURE_GAP),
+    height: 20 + rows * (high + caption + PICTURE_GAP),
   };
 }
 
-function drawGridPicture(context, {size, caption}, ink) {
+function drawGridPicture(context, {wide, high, caption}, ink) {
   const {columns} = $("grid");
   const layers = layerNumbers(state.set);
-  const x = (column) => PICTURE_TITLE + column * (size + PICTURE_GAP);
-  const y = (row) => 20 + row * (size + caption + PICTURE_GAP);
+  const x = (column) => PICTURE_TITLE + column * (wide + PICTURE_GAP);
+  const y = (row) => 20 + row * (high + caption + PICTURE_GAP);
   context.font = fontOf(12);
   for (let column = 0; column < columns; ++column) {
     const title = column < columns - 1 ? `Head ${column}` : state.how === "mean" ? "Mean" : "Max";
-    drawLabel(context, [[title]], x(column), 10, {room: size, ink: ink.ink});
+    drawLabel(context, [[title]], x(column), 10, {room: wide, ink: ink.ink});
   }
   for (const layer of layers)
-    drawLabel(context, [[`Layer ${layer}`]], x(0) - 6, y(layer) + size / 2, {
+    drawLabel(context, [[`Layer ${layer}`]], x(0) - 6, y(layer) + high / 2, {
       room: 54,
       end: true,
       ink: ink.ink,
     });
-  drawLabel(context, [["All layers"]], x(columns - 1) - 6, y(layers.length) + size / 2, {
+  drawLabel(context, [["All layers"]], x(columns - 1) - 6, y(layers.length) + high / 2, {
     room: 80,
     end: true,
     ink: ink.ink,
@@ -74,15 +78,17 @@ function drawGridPicture(context, {size, caption}, ink) {
   for (const {layer, head, canvas, pooled, figure} of thumbs) {
     const left = x(typeof head === "number" ? head : columns - 1);
     const top = y(layer === "all" ? layers.length : layer);
-    context.imageSmoothingEnabled = pooled?.size > PICTURE_SCALE * size;
-    if (pooled) context.drawImage(canvas, left, top, size, size);
+    context.imageSmoothingEnabled = pooled?.width > PICTURE_SCALE * wide;
+    if (pooled) context.drawImage(canvas, left, top, wide, high);
+    drawBorder(context, {x: left, y: top, cellWide: wide / nKeys, cellHigh: high / nQueries});
+    context.lineWidth = 1;
     context.strokeStyle = ink.line;
-    context.strokeRect(left - 0.5, top - 0.5, size + 1, size + 1);
+    context.strokeRect(left - 0.5, top - 0.5, wide + 1, high + 1);
     context.font = fontOf(11);
     const found = [...figure.querySelectorAll("figcaption span")]
       .map((element) => element.textContent)
       .join(", ");
-    drawLabel(context, [[found]], left, top + size + 9, {room: size, ink: ink.soft});
+    drawLabel(context, [[found]], left, top + high + 9, {room: wide, ink: ink.soft});
   }
 }
 

@@ -27,6 +27,7 @@ function showControls() {
           ["query", "attends to"],
           ["key", "is attended by"],
         ];
+  if (nPrompt !== undefined) tints.push(["own", OWN]);
   $("legend").replaceChildren(...tints.map(([kind, text]) => make("span", {class: `as-${kind}`}, text)));
   for (const button of $("sets").children)
     button.setAttribute("aria-pressed", button.value === String(state.set));
@@ -44,11 +45,18 @@ function showControls() {
     ...(isOverview()
       ? [`${layers.length} layers; the text shows the ${state.how === "mean" ? "mean" : "maximum"} ${over}`]
       : combined
-        ? [chosen === all ? "over its heads" : "over the chosen heads"]
+        ? [
+            (chosen === all ? "over its heads" : "over the chosen heads") +
+              (hasBlanks ? ", in each cell those that show a weight" : ""),
+          ]
         : captionOf(name)),
   );
   document.title = (isOverview() ? "" : `${name} – `) + data.title;
-  $("cells").setAttribute("aria-label", `Attention pattern ${name}: rows are queries, columns are keys`);
+  const border = nPrompt === undefined ? "" : `, from ${nPrompt} on ${OWN}`;
+  $("cells").setAttribute(
+    "aria-label",
+    `Attention pattern ${name}: rows are queries, columns are keys${border}`,
+  );
   if (typeof state.head === "number") showFindings(name);
   else $("findings").replaceChildren();
 }
@@ -82,61 +90,68 @@ function openLayer(layer) {
   go({layer, head});
 }
 
-function zoom(factor, q = area.q + area.n / 2, k = area.k + area.n / 2) {
-  const n = Math.min(nTokens, Math.max(Math.min(nTokens, 6), Math.round(area.n * factor)));
-  moveArea(q - ((q - area.q) * n) / area.n, k - ((k - area.k) * n) / area.n, n);
+function zoom(factor, q = area.q + area.rows / 2, k = area.k + area.columns / 2) {
+  const scaled = (n, all) => Math.min(all, Math.max(Math.min(all, 6), Math.round(n * factor)));
+  const rows = scaled(area.rows, nQueries);
+  const columns = scaled(area.columns, nKeys);
+  moveArea({
+    q: q - ((q - area.q) * rows) / area.rows,
+    k: k - ((k - area.k) * columns) / area.columns,
+    rows,
+    columns,
+  });
 }
-function moveArea(q, k, n) {
-  const within = (from) => Math.round(Math.min(Math.max(from, 0), nTokens - n));
-  area = {q: within(q), k: within(k), n};
+function moveArea({q, k, rows, columns}) {
+  const within = (from, least, most) => Math.round(Math.min(Math.max(from, least), most));
+  area = {
+    q: within(q, firstQuery, endQuery - rows),
+    k: within(k, 0, nKeys - columns),
+    rows,
+    columns,
+  };
   redraw();
 }
 
-// Looks through the running text, so that what spans several tokens is found, and through the labels.
 function search(wanted) {
   const needle = wanted.toLowerCase();
-  const found = new Set();
-  const lower = words.map((word) => word.toLowerCase());
-  if (needle) {
-    const starts = [];
-    let length = 0;
-    for (const word of lower) {
-      starts.push(length);
-      length += word.length;
-    }
-    const text = lower.join("");
-    for (let at = text.indexOf(needle); at >= 0; at = text.indexOf(needle, at + 1)) {
-      for (
-        let token = starts.findLastIndex((start) => start <= at);
-        token < nTokens && starts[token] < at + needle.length;
-        ++token
-      ) {
-        if (lower[token]) found.add(token);
-      }
-    }
-    for (let token = 0; token < nTokens; ++token)
-      if (plainLabel(token).toLowerCase().includes(needle)) found.add(token);
-  }
-  matches = [...found].sort((a, b) => a - b);
+  const found = new Set(texts.flatMap((tokens) => [...tokensWith(needle, tokens)]));
+  matches = allTokens.filter((token) => found.has(token));
   $("found").textContent = needle ? `${matches.length} found` : "";
-  for (const [token, element] of tokenElements.entries())
-    element.classList.toggle("is-match", found.has(token));
+  for (const token of allTokens) token.element.classList.toggle("is-match", found.has(token));
   if (matches.length) bringIntoView(matches[0]);
   redraw();
 }
 
 function nextMatch(step) {
   if (!matches.length) return;
-  const at = matches.indexOf(state.pin?.q);
+  const pinned = tokenOf(state.pin);
+  const at = matches.indexOf(pinned);
   const next = matches[((at < 0 && step < 0 ? 0 : at) + step + matches.length) % matches.length];
-  if (state.pin?.q !== next) pin(next);
+  if (pinned !== next) pin(next);
   $("found").textContent = `${matches.indexOf(next) + 1} of ${matches.length}`;
 }
 
 function footText() {
-  return (
-    "Rows are queries, columns are keys." + (data.causal ? " What lies after the query is left blank." : "")
-  );
+  const blank = [data.causal && "lies after the query", hasBlanks && "was left out"].filter(Boolean);
+  return [
+    "Rows are queries, columns are keys.",
+    blank.length > 0 && `What ${blank.join(" or ")} is left blank.`,
+    nPrompt !== undefined && `Beyond the lines: ${OWN}.`,
+  ]
+    .filter(Boolean)
+    .join(" ");
+}
+
+function sizeText() {
+  const counted = (n, one, many) => (n === 1 ? `1 ${one}` : `${n} ${many}`);
+  if (!isOneText) return `${counted(nQueries, "query", "queries")}, ${counted(nKeys, "key", "keys")}`;
+  return [
+    counted(nKeys, "token", "tokens"),
+    firstQuery > 0 && `queries from ${firstQuery} on`,
+    nPrompt !== undefined && `${nKeys - nPrompt} ${OWN}`,
+  ]
+    .filter(Boolean)
+    .join(", ");
 }
 
 // ---- events
@@ -173,7 +188,7 @@ function listen() {
   $("help").onclick = () => $("shortcuts").showModal();
   $("closer").onclick = () => zoom(0.6, state.pin?.q, state.pin?.k);
   $("farther").onclick = () => zoom(1 / 0.6);
-  $("whole").onclick = () => moveArea(0, 0, nTokens);
+  $("whole").onclick = () => moveArea(whole);
   $("grid").onchange = ({target}) => {
     if (target.id === "how") return change({how: target.value});
     const chosen = allHeads();
@@ -199,7 +214,7 @@ function listen() {
     else redraw();
   }).observe($("stage"));
   addEventListener("keydown", onKey);
-  listenToText($("text"));
+  listenToText($("texts"));
   listenToText($("strongest"));
   listenToHeatmap($("marks"));
 }
@@ -210,28 +225,25 @@ function turnLight() {
 }
 
 function listenToText(panel) {
-  const tokenOf = ({target}) => target.closest("[role=option], button")?.token;
-  panel.addEventListener("pointermove", (event) => {
-    const token = tokenOf(event);
-    pointAt(token === undefined ? null : {q: token, k: token, isToken: true});
-  });
+  const tokenUnder = ({target}) => target.closest("[role=option], button")?.token ?? null;
+  panel.addEventListener("pointermove", (event) => pointAt(tokenUnder(event)));
   panel.addEventListener("pointerleave", () => pointAt(null));
   panel.addEventListener("click", (event) => {
-    const token = tokenOf(event);
-    if (token !== undefined) pin(token);
+    const token = tokenUnder(event);
+    if (token) pin(token);
   });
 }
 
 function listenToHeatmap(canvas) {
   let drag = null; // where the pointer went down, and the area then
   const place = ({offsetX, offsetY}) => {
-    const q = tokenAt(frame, area.q, offsetY - frame.top);
-    const k = tokenAt(frame, area.k, offsetX - frame.left);
-    const isRow = q >= area.q && q < area.q + area.n;
-    const isColumn = k >= area.k && k < area.k + area.n;
+    const q = queryAt(frame, offsetY);
+    const k = keyAt(frame, offsetX);
+    const isRow = q >= area.q && q < area.q + area.rows;
+    const isColumn = k >= area.k && k < area.k + area.columns;
     if (isRow && isColumn) return {q, k};
-    if (isRow && offsetX < frame.left) return {q, k: q, isToken: true};
-    return isColumn && offsetY > frame.top + frame.side ? {q: k, k, isToken: true} : null;
+    if (isRow && offsetX < frame.left) return queryToken(q);
+    return isColumn && offsetY > frame.top + frame.high ? keyToken(k) : null;
   };
   canvas.addEventListener("pointerdown", (event) => {
     drag = {x: event.offsetX, y: event.offsetY, area, hasMoved: false};
@@ -240,17 +252,17 @@ function listenToHeatmap(canvas) {
     if (!frame) return;
     const x = event.offsetX - drag?.x;
     const y = event.offsetY - drag?.y;
-    if (drag && event.buttons && (drag.hasMoved || Math.hypot(x, y) > 5) && area.n < nTokens) {
+    if (drag && event.buttons && (drag.hasMoved || Math.hypot(x, y) > 5) && !isWhole(area)) {
       drag.hasMoved = true;
       canvas.setPointerCapture(event.pointerId);
-      moveArea(drag.area.q - y / frame.cell, drag.area.k - x / frame.cell, area.n);
+      moveArea({...area, q: drag.area.q - y / frame.cellHigh, k: drag.area.k - x / frame.cellWide});
     } else {
       pointAt(place(event));
     }
   });
   canvas.addEventListener("click", (event) => {
     const at = place(event);
-    if (!drag?.hasMoved && at && mayAttend(at.q, at.k)) pin(at.q, at.k);
+    if (!drag?.hasMoved && at && (at.isToken || mayAttend(at.q, at.k))) pin(at);
     drag = null;
   });
   canvas.addEventListener("pointerleave", () => pointAt(null));
@@ -291,13 +303,15 @@ const keys = {
   "+": () => zoom(0.6, state.pin?.q, state.pin?.k),
   "=": () => zoom(0.6, state.pin?.q, state.pin?.k),
   "-": () => zoom(1 / 0.6),
-  0: () => moveArea(0, 0, nTokens),
+  0: () => moveArea(whole),
   Escape: () => (state.pin ? change({pin: null}) : isOverview() || go({layer: null, head: null})),
 };
 
-function pinNext(step) {
-  const next = (state.pin?.q ?? (step > 0 ? -1 : nTokens)) + step;
-  if (next >= 0 && next < nTokens) pin(next);
+// In one of the texts, or through all.
+function pinNext(step, tokens = allTokens) {
+  const at = tokens.indexOf(tokenOf(state.pin));
+  const next = tokens[(at < 0 && step < 0 ? tokens.length : at) + step];
+  if (next) pin(next);
 }
 
 function onKey(event) {
@@ -311,7 +325,7 @@ function onKey(event) {
   )
     return;
   const step = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1}[key];
-  if (step && target === $("text")) pinNext(step);
+  if (step && target.tokens) pinNext(step, target.tokens);
   else if (step && isOverview()) {
     if (!moveFocus(key, step)) return;
   } else if (step) (key === "ArrowLeft" || key === "ArrowRight" ? moveHead : moveLayer)(step);
@@ -343,7 +357,7 @@ function start() {
   $("title").textContent = data.title;
   $("origin").textContent = [
     data.model,
-    nTokens === 1 ? "1 token" : `${nTokens} tokens`,
+    sizeText(),
     `${data.sets[0].layers.length} layers, ${nHeads} heads`,
     data.software,
   ]
@@ -357,7 +371,7 @@ function start() {
   );
   $("foot").textContent = footText();
   $("threshold").max = THRESHOLDS.length - 1;
-  $("zoom").hidden = nTokens < 16;
+  $("zoom").hidden = nMost < 16;
   if (data.sets.length > 1) {
     for (const [value, text] of [
       [0, data.sets[0].name],

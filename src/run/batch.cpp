@@ -232,8 +232,8 @@ class Batch {
         if (path.ends_with(kPageEnding)) links.push_back({path, entry.name, entry.tokens});
       }
     });
-    const std::string title = counted(std::int64_t(links.size()), "text") + ", " +
-                              printable(stages_.model().filename().string());
+    const std::string title =
+        counted(std::int64_t(links.size()), "text") + ", " + printable(stages_.model_name());
     write_file_atomically(file, encode_page_list(title, links));
     result_.files.push_back(file);
   }

@@ -101,7 +101,7 @@ void BatchHeads::save(const fs::path& folder) const {
   std::vector<NamedTensor> tensors = {{kKeys, to_tensor(keys_)}};
   append(tensors, kTexts, texts_);
   append(tensors, kProbes, probes_);
-  write_safetensors(folder / kHeadSums, tensors, {{"attnviz", "sums of batch --heads"}});
+  write_safetensors(folder / kHeadSums, tensors, {{"attnviz", "sums of batch --head-report"}});
 }
 
 void write_heads(const fs::path& folder, const BatchHeads& heads, Survey survey,

@@ -25,9 +25,13 @@ void require_same_shard(const BatchOptions& options) {
 }  // namespace
 
 PreparedBatch::PreparedBatch(const std::vector<BatchText>& texts_, const BatchOptions& options_)
-    : PreparedBatch(
-          texts_, options_, options_.show.model.empty() ? built_in_model() : options_.show.model,
-          options_.show.vocabulary.empty() ? built_in_vocabulary() : options_.show.vocabulary) {}
+    : PreparedBatch(texts_, options_,
+                    options_.attention            ? fs::path()
+                    : options_.show.model.empty() ? built_in_model()
+                                                  : options_.show.model,
+                    options_.show.vocabulary.empty() && !options_.attention
+                        ? built_in_vocabulary()
+                        : options_.show.vocabulary) {}
 
 PreparedBatch::PreparedBatch(const std::vector<BatchText>& texts_, const BatchOptions& options_,
                              const fs::path& model, const fs::path& vocabulary)

@@ -4,6 +4,7 @@
 
 #include "attnviz/error.h"
 #include "attnviz/file.h"
+#include "run/source.h"
 
 namespace attnviz {
 namespace {
@@ -27,8 +28,8 @@ Json options_of(const BatchOptions& options) {
                {"figures", Json::array()},
                {"dpi", show.figure.dpi},
                {"scale", to_string(show.figure.scale)},
-               {"layers", show.figure.layers},
-               {"figure_heads", show.figure.heads},
+               {"layers", show.figure.choice.layers},
+               {"figure_heads", show.figure.choice.heads},
                {"save_attention", options.save_attention},
                {"heads", options.heads}};
   for (const FigureKind kind : show.figures) json["figures"].push_back(to_string(kind));
@@ -38,6 +39,15 @@ Json options_of(const BatchOptions& options) {
     }
   }
   if (options.html) json["html"] = true;
+  for (const HeadId head : show.figure.choice.only) json["only"].push_back(to_string(head));
+  if (show.figure.focus.drop_first) json["drop_first"] = true;
+  if (show.figure.focus.top > 0) json["top"] = show.figure.focus.top;
+  if (show.merge_words) json["merge_words"] = true;
+  if (options.attention) {
+    json["attention"] = {{"tensors", show.dump.tensors},
+                         {"bidirectional", show.dump.bidirectional}};
+    if (show.dump.batch_item) json["attention"]["batch_item"] = *show.dump.batch_item;
+  }
   if (options.heads) {
     const StatisticsOptions& statistics = options.statistics;
     json["statistics"] = {{"last_keys", statistics.scores.last_keys},
@@ -68,9 +78,8 @@ BatchRecord make_record(const std::vector<BatchText>& texts, std::size_t n_own,
   record.attnviz = version();
   record.libtorch = libtorch_version();
   record.model = model.filename().string();
-  record.model_sha256 = sha256_of_file(model);
-  record.vocabulary_sha256 = sha256_of(sha256_of_file(vocabulary / "vocab.json") +
-                                       sha256_of_file(vocabulary / "merges.txt"));
+  if (!model.empty()) record.model_sha256 = sha256_of_file(model);
+  if (!vocabulary.empty()) record.vocabulary_sha256 = vocabulary_sha256(vocabulary);
   record.options = dumped(options_of(options), -1);
   record.heads = options.heads;
   record.shard = options.shard;

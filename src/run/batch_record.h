@@ -29,7 +29,7 @@ struct BatchRecord {
 /// SHA-256 of everything that decides what the files of a text are, but for the text.
 [[nodiscard]] std::string hash_of(const BatchRecord& record);
 
-/// How the scores of a batch with --heads were taken. Throws FileError for a damaged record.
+/// How the scores of a batch with --head-report were taken. Throws FileError for a damaged record.
 [[nodiscard]] StatisticsOptions statistics_of(const BatchRecord& record);
 
 void write_record(const std::filesystem::path& folder, const BatchRecord& record);

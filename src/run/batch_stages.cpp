@@ -31,7 +31,7 @@ void attempt(TextOnItsWay& one, const char* name, Stage stage) {
     one.entry.error = message_of(error);
   }
   if (one.entry.error.empty()) return;
-  one.patterns = {};
+  one.attended = {};
   one.pictures = {};
 }
 
@@ -55,8 +55,7 @@ std::vector<fs::path> files_of(const std::string& name, const BatchOptions& opti
   const fs::path path = name;
   const std::string prefix = path.filename().string();
   std::vector<fs::path> files;
-  for (const std::string& figure :
-       figure_names(prefix, options.show.figures, options.show.figure)) {
+  for (const std::string& figure : figure_names(prefix, options.show)) {
     files.push_back(path.parent_path() / figure);
   }
   if (options.html) files.push_back(path.parent_path() / (prefix + kPageEnding));
@@ -70,11 +69,16 @@ std::vector<fs::path> files_of(const std::string& name, const BatchOptions& opti
 BatchStages::BatchStages(const BatchOptions& options, const BatchRecord& record,
                          const fs::path& model, const fs::path& vocabulary)
     : options_(options),
-      tokenizer_(vocabulary),
-      model_(model, options.show.capture),
-      model_sha256_(record.model_sha256),
+      source_{model, record.model_sha256, record.vocabulary_sha256, model.empty()},
       settings_(hash_of(record)) {
-  const ModelInfo info = model_.info();
+  if (!vocabulary.empty()) tokenizer_.emplace(vocabulary);
+  if (model.empty()) return;
+  model_.emplace(model, options.show.capture);
+  look_at_model();
+}
+
+void BatchStages::look_at_model() {
+  const ModelInfo info = model_->info();
   const auto n_layers = static_cast<std::int64_t>(info.n_heads.size());
   layers_share_weights_ = info.n_weight_sets.value_or(n_layers) < n_layers;
   for (const std::int64_t n : info.n_heads) {
@@ -82,11 +86,14 @@ BatchStages::BatchStages(const BatchOptions& options, const BatchRecord& record,
     most_heads_ = std::max(most_heads_, static_cast<std::uint64_t>(n));
   }
   // How large the pictures are depends on layers and heads, hardly on the text.
-  Shown shown = tokenize("a a", tokenizer_, std::nullopt);
-  const AttentionPatterns patterns = attnviz::attend(shown, model_);
-  const std::vector<Label> labels = token_labels(tokenizer_, shown.ids);
-  for (const FigureKind kind : options.show.figures) {
-    n_pixels_ += n_pixels_of(kind, patterns, labels, options.show.figure);
+  const Attended attended = attnviz::attend(tokenize("a a", *tokenizer_, std::nullopt), *model_,
+                                            *tokenizer_, options_.show.figure.choice);
+  const View view = view_of(attended, false);
+  FigureOptions figure = options_.show.figure;
+  figure.focus = {};
+  for (const FigureKind kind : options_.show.figures) {
+    const Drawing drawing = layout(kind, view, figure);
+    n_pixels_ += std::uint64_t(drawing.width) * std::uint64_t(drawing.height);
   }
 }
 
@@ -105,6 +112,8 @@ void BatchStages::read(TextOnItsWay& one, const BatchText& text, std::uint64_t m
   one.entry.input = text.source->path.string();
   one.entry.line = text.line;
   one.entry.key = key_of(text, "");
+  one.source = source_;
+  if (options_.attention) return read_dump(one, text, most);
   TextRead read;
   attempt(one, "read", [&] {
     require_short(files_of(text.name, options_));
@@ -113,10 +122,11 @@ void BatchStages::read(TextOnItsWay& one, const BatchText& text, std::uint64_t m
     one.entry.key = key_of(text, read.sha256);
   });
   attempt(one, "tokenize", [&] {
-    one.shown = tokenize(read.text, tokenizer_, options_.show.max_tokens);
-    one.entry.tokens = static_cast<std::int64_t>(one.shown.ids.size());
-    one.entry.tokens_cut = static_cast<std::int64_t>(one.shown.n_tokens_cut);
-    if (const auto limit = model_.n_positions(); limit && one.entry.tokens > *limit) {
+    Shown& shown = one.attended.shown;
+    shown = tokenize(read.text, *tokenizer_, options_.show.max_tokens);
+    one.entry.tokens = static_cast<std::int64_t>(shown.ids.size());
+    one.entry.tokens_cut = static_cast<std::int64_t>(shown.n_tokens_cut);
+    if (const auto limit = model_->n_positions(); limit && one.entry.tokens > *limit) {
       throw TextError("it has " + std::to_string(one.entry.tokens) + " tokens, but the model " +
                       std::to_string(*limit) + " positions; cut it with --max-tokens " +
                       std::to_string(*limit));
@@ -131,22 +141,46 @@ void BatchStages::read(TextOnItsWay& one, const BatchText& text, std::uint64_t m
   if (!one.entry.error.empty()) one.memory = 0;
 }
 
+void BatchStages::read_dump(TextOnItsWay& one, const BatchText& text, std::uint64_t most) const {
+  attempt(one, "read", [&] {
+    require_short(files_of(text.name, options_));
+    const fs::path& file = text.source->path;
+    one.memory = 6 * text.size + 200'000'000;
+    if (one.memory > most) {
+      throw TextError("it needs about " + printed(one.memory) + ", more than the " + printed(most) +
+                      " that are left; raise --max-memory");
+    }
+    one.source = source_of_dump(file, "");
+    one.source.vocabulary_sha256 = source_.vocabulary_sha256;
+    one.entry.sha256 = one.source.sha256;
+    one.entry.key = key_of(text, one.source.sha256);
+    one.attended = read_attended(file, options_.show.dump, tokenizer_, options_.show.figure.choice);
+    one.entry.tokens = one.attended.patterns.n_keys();
+  });
+  if (!one.entry.error.empty()) one.memory = 0;
+}
+
 void BatchStages::attend(TextOnItsWay& one) {
-  attempt(one, "attention", [&] { one.patterns = attnviz::attend(one.shown, model_); });
+  if (options_.attention) return;
+  attempt(one, "attention", [&] {
+    one.attended = attnviz::attend(std::move(one.attended.shown), *model_, *tokenizer_,
+                                   options_.show.figure.choice);
+  });
 }
 
 void BatchStages::draw(TextOnItsWay& one) const {
-  if (!one.only_heads && !options_.show.figures.empty()) {
+  std::optional<View> view;
+  if (!one.only_heads && (!options_.show.figures.empty() || options_.html)) {
     attempt(one, "figures", [&] {
-      one.pictures = draw_figures(one.shown, one.patterns, token_labels(tokenizer_, one.shown.ids),
-                                  options_.show.figures, options_.show.figure, model_.path());
+      view = view_of(one.attended, options_.show.merge_words);
+      one.pictures = draw_figures(one.attended, *view, options_.show, one.source);
     });
   }
   PageFindings findings;
   if (options_.heads) {
     attempt(one, "heads", [&] {
       HeadStatistics statistics(options_.statistics);
-      statistics.add_text(one.patterns, one.shown.ids);
+      statistics.add_text(one.attended.patterns, token_ids(one.attended));
       const HeadReport report = statistics.report();
       if (options_.html) findings.heads = page_heads(report);
       if (!one.only_heads) one.heads_json = to_json(survey_of(report));
@@ -156,7 +190,7 @@ void BatchStages::draw(TextOnItsWay& one) const {
   if (!options_.html || one.only_heads) return;
   attempt(one, "page", [&] {
     one.pictures.push_back(
-        page_of(one.shown, one.patterns, tokenizer_, model_.path(), std::move(findings)));
+        page_of(one.attended, *view, options_.show, one.source, std::move(findings)));
   });
 }
 
@@ -170,7 +204,7 @@ void BatchStages::write(TextOnItsWay& one) const {
         if (i < one.pictures.size()) {
           write_file_atomically(path, one.pictures[i]);
         } else if (options_.save_attention && i == one.pictures.size()) {
-          save_attention(path, one.shown, one.patterns, model_.path());
+          save_attention(path, one.attended, one.source);
         } else {
           write_file_atomically(path, one.heads_json);
         }
@@ -183,22 +217,27 @@ void BatchStages::write(TextOnItsWay& one) const {
   } catch (const std::exception& error) {
     one.problem = error.what();
   }
-  one.shown = {};
-  one.patterns = {};
+  one.attended = {};
   one.pictures = {};
 }
 
 HeadStatistics BatchStages::probes(std::string& why_none) {
   HeadStatistics statistics(options_.statistics);
-  why_none = add_probes(statistics, model_, options_.n_probes, options_.statistics.seed,
-                        static_cast<std::int64_t>(tokenizer_.size()));
+  if (model_) {
+    why_none = add_probes(statistics, *model_, options_.n_probes, options_.statistics.seed,
+                          static_cast<std::int64_t>(tokenizer_->size()));
+  }
   return statistics;
+}
+
+std::string BatchStages::model_name() const {
+  return model_ ? model_->path().filename().string() : "files of attention";
 }
 
 Survey BatchStages::survey_of(HeadReport report) const {
   Survey survey;
-  survey.model = model_.path().filename().string();
-  survey.sha256 = model_sha256_;
+  survey.model = model_name();
+  survey.sha256 = model_ ? source_.sha256 : "";
   survey.layers_share_weights = layers_share_weights_;
   survey.report = std::move(report);
   return survey;

@@ -10,6 +10,7 @@
 #include "attnviz/survey.h"
 #include "run/batch_index.h"
 #include "run/batch_record.h"
+#include "run/one_text.h"
 
 namespace attnviz {
 
@@ -19,8 +20,8 @@ struct TextOnItsWay {
   bool only_heads = false;  ///< its files are there, its scores are not among the sums
   IndexEntry entry;         ///< entry.error: it has failed, and later stages leave it alone
   std::string problem;      ///< its files cannot be written, nor will those of others
-  Shown shown;
-  AttentionPatterns patterns;
+  Attended attended;
+  Source source;
   std::vector<std::string> pictures;  ///< and the page
   std::optional<HeadStatistics> heads;
   std::string heads_json;
@@ -30,7 +31,7 @@ struct TextOnItsWay {
 /// What is done with each text. The stages of different texts may run at the same time.
 class BatchStages {
  public:
-  /// Loads vocabulary and model. Throws what they throw.
+  /// Loads vocabulary and model, where their paths are not empty. Throws what they throw.
   BatchStages(const BatchOptions& options, const BatchRecord& record,
               const std::filesystem::path& model, const std::filesystem::path& vocabulary);
 
@@ -47,14 +48,19 @@ class BatchStages {
   [[nodiscard]] HeadStatistics probes(std::string& why_none);
   /// The survey that a report is written as.
   [[nodiscard]] Survey survey_of(HeadReport report) const;
-  [[nodiscard]] const std::filesystem::path& model() const { return model_.path(); }
+  /// For a person: the model's file, or that there is none.
+  [[nodiscard]] std::string model_name() const;
   [[nodiscard]] std::uint64_t memory_of(std::int64_t n_tokens) const;
 
  private:
+  void look_at_model();
+  void read_dump(TextOnItsWay& one, const BatchText& text, std::uint64_t most) const;
+
   const BatchOptions& options_;
-  Tokenizer tokenizer_;
-  Model model_;
-  std::string model_sha256_, settings_;
+  std::optional<Tokenizer> tokenizer_;
+  std::optional<Model> model_;
+  Source source_;  ///< of the model; of a file of attention its vocabulary's hash alone
+  std::string settings_;
   bool layers_share_weights_ = false;
   std::uint64_t n_heads_ = 0, most_heads_ = 0, n_pixels_ = 0;
 };

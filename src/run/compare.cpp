@@ -1,3 +1,4 @@
+#include "attnviz/dump.h"
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "attnviz/snapshot.h"
@@ -10,45 +11,49 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// As a safetensors file begins: after the header's length, its JSON.
-bool is_safetensors(const fs::path& path) {
-  const std::string start = read_file_start(path, 9);
-  return path.extension() == ".safetensors" || (start.size() == 9 && start[8] == '{');
-}
-
-/// Saved attention holds the ids alone.
-std::vector<std::string> tokens_of(const TokenIds& ids, const fs::path& vocabulary) {
-  std::vector<std::string> tokens;
-  for (const Label& label : token_labels(Tokenizer(vocabulary), ids)) {
-    tokens.push_back(plain(label));
-  }
-  return tokens;
-}
-
 /// One side of the comparison: a model, or the one text that a file holds.
 class Side {
  public:
-  Side(const fs::path& path, const CompareOptions& options) {
-    const fs::path vocabulary =
-        options.vocabulary.empty() ? built_in_vocabulary() : options.vocabulary;
-    if (is_safetensors(path)) {
-      held_ = read_snapshot(path);
-      if (held_->tokens.empty()) held_->tokens = tokens_of(held_->record.ids, vocabulary);
+  Side(const fs::path& path, const CompareOptions& options) : path_(path), choice_(options.choice) {
+    if (!may_hold_attention(path)) {
+      maker_.emplace(path, options.vocabulary.empty() ? built_in_vocabulary() : options.vocabulary,
+                     options.capture, true);
+    } else if (is_snapshot(path)) {
+      held_ = chosen(read_snapshot(path));
     } else {
-      maker_.emplace(path, vocabulary, options.capture, true);
+      std::optional<Tokenizer> tokenizer;
+      if (!options.vocabulary.empty()) tokenizer.emplace(options.vocabulary);
+      const Attended attended = read_attended(path, options.dump, tokenizer, {});
+      has_ids_ = !attended.keys.ids.empty();
+      held_ = chosen(snapshot_of(attended, source_of_dump(path, options.vocabulary), 0));
     }
   }
   [[nodiscard]] const std::optional<Snapshot>& held() const { return held_; }
   [[nodiscard]] Snapshot of(const std::string& text, std::optional<std::int64_t> max_tokens) {
-    return maker_->take(text, max_tokens);
+    return chosen(maker_->take(text, max_tokens));
   }
   /// The file's own text, or that of the other side's file.
-  [[nodiscard]] Snapshot of(const Snapshot& tokens) {
-    return held_ ? *held_ : maker_->take(tokens);
+  [[nodiscard]] Snapshot of(const Side& tokens) {
+    if (held_) return *held_;
+    if (!tokens.has_ids_) {
+      throw UsageError(tokens.path_.string() + " holds no token ids that " + path_.string() +
+                       " could be run on");
+    }
+    return chosen(maker_->take(*tokens.held_));
   }
 
  private:
+  [[nodiscard]] Snapshot chosen(Snapshot snapshot) const {
+    AttentionRecord& record = snapshot.record;
+    record.patterns = select_heads(std::move(record.patterns), choice_);
+    std::erase_if(record.heads, [&](const RecordedHead& head) { return !choice_.has(head.id); });
+    return snapshot;
+  }
+
+  fs::path path_;
+  const HeadChoice& choice_;
   std::optional<Snapshot> held_;
+  bool has_ids_ = true;
   std::optional<SnapshotMaker> maker_;
 };
 
@@ -79,7 +84,7 @@ SnapshotReport compare(const CompareOptions& options) {
                        (before.held() ? options.before : options.after).string() +
                        " holds the attention of one text");
     }
-    const Snapshot& tokens = before.held() ? *before.held() : *after.held();
+    const Side& tokens = before.held() ? before : after;
     const fs::path& file = after.held() ? options.after : options.before;
     report.texts.resize(1);
     for_each_on_one_thread(1, [&](std::size_t) {

@@ -4,17 +4,21 @@
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
-#include "attnviz/checkpoint.h"
+#include <algorithm>
+#include <map>
+#include <numeric>
+
 #include "attnviz/error.h"
 #include "attnviz/file.h"
+#include "run/one_thread.h"
 #include "run/output.h"
+#include "run/picture_record.h"
 #include "text/utf8.h"
 
 namespace attnviz {
 namespace {
 
-using Layout = Drawing (*)(const AttentionPatterns&, std::span<const Label>, const std::string&,
-                           const FigureOptions&);
+using Layout = Drawing (*)(const View&, const FigureOptions&);
 
 /// In the order of FigureKind.
 struct FigureInfo {
@@ -36,16 +40,80 @@ std::string joined(const char* name, const std::vector<int>& numbers) {
 }
 
 /// `_layer_2_head_0_1` where only those are drawn, so that no picture of all is replaced.
-std::string choice_name(const FigureOptions& options) {
-  return joined("layer", options.layers) + joined("head", options.heads);
+std::string choice_name(const HeadChoice& choice) {
+  std::string name = joined("layer", choice.layers) + joined("head", choice.heads);
+  for (const HeadId head : choice.only) name += "_" + to_string(head);
+  constexpr std::size_t kMost = 80, kDigits = 8;
+  return name.size() <= kMost ? name : "_chosen_" + sha256_of(name).substr(0, kDigits);
 }
 
-std::string numbering(const Shown& shown) {
-  std::string text = "layers and heads count from 0, L1H2 is head 2 of layer 1; heads per layer:";
-  for (const std::int64_t n : shown.n_heads) text += " " + std::to_string(n);
-  if (shown.kept.empty()) return text;
-  return text +
-         "; of a pruned model, those left: " + to_string(all_heads(shown.n_heads, shown.kept));
+/// Likewise for what shows the numbers in another way.
+std::string view_name(const ShowOptions& options) {
+  const Focus& focus = options.figure.focus;
+  return std::string(options.merge_words ? "_words" : "") +
+         (focus.drop_first ? "_without_first" : "") +
+         (focus.top > 0 ? "_top_" + std::to_string(focus.top) : "");
+}
+
+std::vector<std::string> plain_labels(const std::vector<std::string>& pieces) {
+  std::vector<std::string> labels;
+  for (const Label& label : piece_labels(pieces)) labels.push_back(plain(label));
+  return labels;
+}
+
+/// A text with characters cut in two at its end loses them: what is written down is UTF-8.
+std::string whole_characters(std::string text) {
+  text.resize(text::valid_prefix(text));
+  return text;
+}
+
+/// The text, without the space that some tokenizers begin it with.
+std::string joined(const std::vector<std::string>& pieces) {
+  const std::string text = std::accumulate(pieces.begin(), pieces.end(), std::string());
+  return printable(text.starts_with(' ') ? text.substr(1) : text);
+}
+
+/// What a token was chosen by: the query before it, as a mean over all heads.
+std::vector<KeyRead> strongest_keys(const AttentionPatterns& patterns, std::int64_t query,
+                                    const std::vector<std::string>& tokens) {
+  constexpr std::size_t kMost = 5;
+  at::Tensor sum = at::zeros({patterns.n_keys()}, at::kDouble);
+  std::int64_t n_heads = 0;
+  for (const at::Tensor& layer : patterns.layers) {
+    sum.add_(layer.select(1, query).sum(0, /*keepdim=*/false, at::kDouble));
+    n_heads += layer.size(0);
+  }
+  std::vector<KeyRead> keys;
+  for (std::int64_t k = 0; k <= query; ++k) {
+    keys.push_back({k, tokens[std::size_t(k)], sum[k].item<double>() / double(n_heads)});
+  }
+  std::stable_sort(keys.begin(), keys.end(),
+                   [](const KeyRead& a, const KeyRead& b) { return a.weight > b.weight; });
+  if (keys.size() > kMost) keys.resize(kMost);
+  return keys;
+}
+
+SideTokens named_tokens(SideTokens tokens, std::int64_t n, std::int64_t first,
+                        const std::optional<Tokenizer>& tokenizer, bool& are_named) {
+  if (!tokens.pieces.empty()) return tokens;
+  if (!tokens.ids.empty() && tokenizer) {
+    tokens.pieces = token_pieces(*tokenizer, tokens.ids);
+    return tokens;
+  }
+  are_named = false;
+  for (std::int64_t i = 0; i < n; ++i) {
+    tokens.pieces.push_back(
+        std::to_string(tokens.ids.empty() ? first + i : tokens.ids[std::size_t(i)]));
+  }
+  return tokens;
+}
+
+void fill_heads(Shown& shown, const AttentionPatterns& patterns) {
+  shown.kept = patterns.kept;
+  shown.n_heads.clear();
+  for (std::int64_t l = 0; l < patterns.n_layers(); ++l) {
+    shown.n_heads.push_back(patterns.n_heads(l));
+  }
 }
 
 }  // namespace
@@ -65,77 +133,149 @@ Shown tokenize(const std::string& text, const Tokenizer& tokenizer,
     shown.n_tokens_cut = shown.ids.size() - std::size_t(*max_tokens);
     shown.ids.resize(std::size_t(*max_tokens));
     // What is drawn and written down is the text that was attended to; a cut may split a character.
-    shown.text = tokenizer.decode(shown.ids);
-    shown.text.resize(text::valid_prefix(shown.text));
+    shown.text = whole_characters(tokenizer.decode(shown.ids));
   }
   return shown;
 }
 
-AttentionPatterns attend(Shown& shown, Model& model) {
-  AttentionPatterns patterns = check_patterns(model.capture(shown.ids), model.kept_heads());
-  shown.capture = model.capture_mode();
-  shown.kept = model.kept_heads();
-  for (std::int64_t l = 0; l < patterns.n_layers(); ++l) {
-    shown.n_heads.push_back(patterns.n_heads(l));
-  }
-  return patterns;
+Attended attend(Shown shown, Model& model, const Tokenizer& tokenizer, const HeadChoice& choice) {
+  const OneBlasThread one_thread;
+  Attended attended;
+  attended.patterns =
+      select_heads(check_patterns(model.capture(shown.ids), model.kept_heads()), choice);
+  attended.keys = {token_pieces(tokenizer, shown.ids), shown.ids};
+  attended.queries = attended.keys;
+  shown.tokens = plain_labels(attended.keys.pieces);
+  shown.capture = to_string(model.capture_mode());
+  fill_heads(shown, attended.patterns);
+  attended.shown = std::move(shown);
+  return attended;
 }
 
-std::vector<std::string> figure_names(const std::string& prefix,
-                                      const std::vector<FigureKind>& figures,
-                                      const FigureOptions& options) {
+Attended continue_text(Shown shown, Model& model, const Tokenizer& tokenizer,
+                       const GenerateOptions& generation, const HeadChoice& choice) {
+  const OneBlasThread one_thread;
+  const std::vector<GeneratedToken> more = generate(model, shown.ids, generation);
+  const std::size_t n_prompt = shown.ids.size();
+  for (const GeneratedToken& token : more) shown.ids.push_back(token.id);
+  shown.text = whole_characters(tokenizer.decode(shown.ids));
+  shown.n_prompt = std::int64_t(n_prompt);
+  Attended attended = attend(std::move(shown), model, tokenizer, choice);
+  const std::vector<std::string>& tokens = attended.shown.tokens;
+  for (std::size_t i = 0; i < more.size(); ++i) {
+    const std::size_t place = n_prompt + i;
+    attended.shown.generated.push_back(
+        {more[i], tokens[place],
+         strongest_keys(attended.patterns, std::int64_t(place) - 1, tokens)});
+  }
+  return attended;
+}
+
+Attended read_attended(const std::filesystem::path& path, const DumpOptions& options,
+                       const std::optional<Tokenizer>& tokenizer, const HeadChoice& choice) {
+  AttentionDump dump = read_attention(path, options);
+  Attended attended;
+  attended.patterns = select_heads(std::move(dump.patterns), choice);
+  const AttentionPatterns& patterns = attended.patterns;
+  Shown& shown = attended.shown;
+  bool are_named = true;
+  attended.keys = named_tokens(std::move(dump.keys), patterns.n_keys(), 0, tokenizer, are_named);
+  const std::int64_t first = patterns.causal ? patterns.n_keys() - patterns.n_queries() : 0;
+  attended.queries =
+      named_tokens(std::move(dump.queries), patterns.n_queries(), first, tokenizer, are_named);
+  shown.has_tokens = are_named;
+  shown.text = dump.text;
+  if (shown.text.empty() && are_named) {
+    shown.text = joined(attended.keys.pieces);
+    // Of a cache's queries the text is the same; those of a decoder have their own.
+    if (!patterns.causal && attended.queries.pieces != attended.keys.pieces) {
+      shown.text = joined(attended.queries.pieces) + " → " + shown.text;
+    }
+  }
+  if (shown.text.empty()) shown.text = printable(path.filename().string());
+  shown.ids = attended.keys.ids;
+  shown.tokens = plain_labels(attended.keys.pieces);
+  if (attended.queries.pieces != attended.keys.pieces) {
+    shown.queries = plain_labels(attended.queries.pieces);
+  }
+  shown.model = dump.model;
+  shown.capture = "file";
+  shown.remarks = std::move(dump.remarks);
+  if (!patterns.causal && !options.bidirectional) {
+    shown.remarks.push_back(
+        patterns.n_queries() == patterns.n_keys()
+            ? "queries attend to later keys: drawn as bidirectional"
+            : "queries and keys are of different positions: all keys are drawn");
+  }
+  fill_heads(shown, patterns);
+  return attended;
+}
+
+TokenIds token_ids(const Attended& attended) {
+  if (attended.queries.pieces != attended.keys.pieces) {
+    throw ShapeError("its queries and keys are not the same tokens, so no scores can be taken");
+  }
+  if (!attended.keys.ids.empty()) return attended.keys.ids;
+  std::map<std::string, TokenId> ids;
+  TokenIds all;
+  for (const std::string& piece : attended.keys.pieces) {
+    all.push_back(ids.emplace(piece, TokenId(ids.size())).first->second);
+  }
+  return all;
+}
+
+View view_of(const Attended& attended, bool merge_words) {
+  View view{attended.patterns, piece_labels(attended.queries.pieces),
+            piece_labels(attended.keys.pieces), attended.shown.text, attended.shown.n_prompt};
+  if (!merge_words) return view;
+  if (!attended.shown.has_tokens) {
+    throw UsageError("there are no tokens to merge into words; name them with --tokens");
+  }
+  return attnviz::merge_words(std::move(view), word_starts(attended.queries.pieces),
+                              word_starts(attended.keys.pieces));
+}
+
+std::vector<std::string> figure_names(const std::string& prefix, const ShowOptions& options) {
   std::vector<std::string> names;
-  for (const FigureKind kind : figures) {
-    for (const FileFormat format : options.formats) {
-      names.push_back(prefix + choice_name(options) + "_attention_" + info_of(kind).in_file_name +
-                      "." + std::string(to_string(format)));
+  for (const FigureKind kind : options.figures) {
+    for (const FileFormat format : options.figure.formats) {
+      names.push_back(prefix + choice_name(options.figure.choice) + view_name(options) +
+                      "_attention_" + info_of(kind).in_file_name + "." +
+                      std::string(to_string(format)));
     }
   }
   return names;
 }
 
-std::vector<std::string> draw_figures(const Shown& shown, const AttentionPatterns& patterns,
-                                      const std::vector<Label>& labels,
-                                      const std::vector<FigureKind>& figures,
-                                      const FigureOptions& options,
-                                      const std::filesystem::path& model) {
-  const auto texts = origin(shown, model);
-  const std::size_t n_formats = options.formats.size();
-  std::vector<std::string> pictures(figures.size() * n_formats);
+std::vector<std::string> draw_figures(const Attended& attended, const View& view,
+                                      const ShowOptions& options, const Source& source) {
+  const FigureOptions& figure = options.figure;
+  const std::size_t n_formats = figure.formats.size();
+  std::vector<std::string> pictures(options.figures.size() * n_formats);
   // Isolated: a thread that waits for the other figures must not begin with another text.
   tbb::this_task_arena::isolate([&] {
-    tbb::parallel_for(std::size_t{0}, figures.size(), [&](std::size_t i) {
-      const Drawing drawing = info_of(figures[i]).layout(patterns, labels, shown.text, options);
+    tbb::parallel_for(std::size_t{0}, options.figures.size(), [&](std::size_t i) {
+      const FigureKind kind = options.figures[i];
+      const Drawing drawing = layout(kind, view, figure);
+      const Texts texts = record_of(kind, attended, view, options, source);
       for (std::size_t j = 0; j < n_formats; ++j) {
-        pictures[i * n_formats + j] = encode(drawing, options.formats[j], options.dpi, texts);
+        pictures[i * n_formats + j] = encode(drawing, figure.formats[j], figure.dpi, texts);
       }
     });
   });
   return pictures;
 }
 
-std::uint64_t n_pixels_of(FigureKind kind, const AttentionPatterns& patterns,
-                          const std::vector<Label>& labels, const FigureOptions& options) {
-  const Drawing drawing = info_of(kind).layout(patterns, labels, "", options);
-  return static_cast<std::uint64_t>(drawing.width) * static_cast<std::uint64_t>(drawing.height);
+Drawing layout(FigureKind kind, const View& view, const FigureOptions& options) {
+  return info_of(kind).layout(view, options);
 }
 
-void save_attention(const std::filesystem::path& path, const Shown& shown,
-                    const AttentionPatterns& patterns, const std::filesystem::path& model) {
-  std::vector<NamedTensor> tensors;
-  for (std::size_t layer = 0; layer < patterns.layers.size(); ++layer) {
-    tensors.push_back({"layer_" + std::to_string(layer), patterns.layers[layer]});
-  }
-  tensors.push_back({"ids", at::tensor(shown.ids, at::kLong)});
-  write_safetensors(path, tensors, origin(shown, model));
-}
-
-std::vector<std::pair<std::string, std::string>> origin(const Shown& shown,
-                                                        const std::filesystem::path& model) {
-  return {{"Software", "attnviz " + version()},
-          {"attnviz:text", printable(shown.text)},
-          {"attnviz:model", printable(model.filename().string())},
-          {"attnviz:heads", numbering(shown)}};
+void save_attention(const std::filesystem::path& path, const Attended& attended,
+                    const Source& source) {
+  const bool has_tokens = attended.shown.has_tokens;
+  write_attention(
+      path, attended.patterns, has_tokens ? attended.queries : SideTokens{{}, attended.queries.ids},
+      has_tokens ? attended.keys : SideTokens{{}, attended.keys.ids}, origin(attended, source));
 }
 
 }  // namespace attnviz

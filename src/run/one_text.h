@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "attnviz/run.h"
+#include "run/source.h"
 
 namespace attnviz {
 
@@ -16,39 +17,55 @@ namespace attnviz {
 /// The text that is given, or, where a file is named, that file's. Throws FileError.
 [[nodiscard]] std::string text_or_file(const std::string& text, const std::filesystem::path& file);
 
-/// Fills text, ids, tokens and n_tokens_cut. Throws TextError (empty, not UTF-8).
+/// The attention of one text, wherever it comes from.
+struct Attended {
+  Shown shown;
+  AttentionPatterns patterns;  ///< of the chosen heads
+  SideTokens queries, keys;
+};
+
+/// Fills text, ids and n_tokens_cut. Throws TextError (empty, not UTF-8).
 [[nodiscard]] Shown tokenize(const std::string& text, const Tokenizer& tokenizer,
                              std::optional<std::int64_t> max_tokens);
 
-/// Fills capture, kept and n_heads. Throws what Model::capture and check_patterns throw.
-[[nodiscard]] AttentionPatterns attend(Shown& shown, Model& model);
+/// Runs the model on what tokenize gave. Throws what Model::capture, check_patterns and
+/// select_heads throw.
+[[nodiscard]] Attended attend(Shown shown, Model& model, const Tokenizer& tokenizer,
+                              const HeadChoice& choice);
+
+/// The same, after the model has gone on with the text. Throws also what generate throws.
+[[nodiscard]] Attended continue_text(Shown shown, Model& model, const Tokenizer& tokenizer,
+                                     const GenerateOptions& generation, const HeadChoice& choice);
+
+/// The same of a file. Tokens are named by the file, or by the vocabulary where it holds ids, or
+/// they are the numbers of ids or positions. Throws what read_attention and select_heads throw, and
+/// VocabularyError for ids beyond the vocabulary.
+[[nodiscard]] Attended read_attended(const std::filesystem::path& path, const DumpOptions& options,
+                                     const std::optional<Tokenizer>& tokenizer,
+                                     const HeadChoice& choice);
+
+/// For scores that ask which tokens are the same: those that are known, or a number for each
+/// different token. Throws ShapeError where queries and keys are not the same tokens.
+[[nodiscard]] TokenIds token_ids(const Attended& attended);
+
+/// What figures and pages show. Throws UsageError where words are wanted of what has no tokens.
+[[nodiscard]] View view_of(const Attended& attended, bool merge_words);
 
 /// The names of the figures' files, in the order of `figures`, each in all formats:
 /// PREFIX_attention_...png
 [[nodiscard]] std::vector<std::string> figure_names(const std::string& prefix,
-                                                    const std::vector<FigureKind>& figures,
-                                                    const FigureOptions& options);
+                                                    const ShowOptions& options);
 
 /// The bytes of those files. Figures are drawn side by side.
-[[nodiscard]] std::vector<std::string> draw_figures(const Shown& shown,
-                                                    const AttentionPatterns& patterns,
-                                                    const std::vector<Label>& labels,
-                                                    const std::vector<FigureKind>& figures,
-                                                    const FigureOptions& options,
-                                                    const std::filesystem::path& model);
+[[nodiscard]] std::vector<std::string> draw_figures(const Attended& attended, const View& view,
+                                                    const ShowOptions& options,
+                                                    const Source& source);
 
-/// Of one figure, width times height.
-[[nodiscard]] std::uint64_t n_pixels_of(FigureKind kind, const AttentionPatterns& patterns,
-                                        const std::vector<Label>& labels,
-                                        const FigureOptions& options);
+/// One of them.
+[[nodiscard]] Drawing layout(FigureKind kind, const View& view, const FigureOptions& options);
 
 /// Writes a safetensors file as ShowOptions::save_attention says.
-void save_attention(const std::filesystem::path& path, const Shown& shown,
-                    const AttentionPatterns& patterns, const std::filesystem::path& model);
-
-/// What a picture or a tensor file says of its origin. No path and no time: the same run gives the
-/// same bytes everywhere.
-[[nodiscard]] std::vector<std::pair<std::string, std::string>> origin(
-    const Shown& shown, const std::filesystem::path& model);
+void save_attention(const std::filesystem::path& path, const Attended& attended,
+                    const Source& source);
 
 }  // namespace attnviz

@@ -26,6 +26,14 @@ void set_blas_threads(int n) {
 
 }  // namespace
 
+OneBlasThread::OneBlasThread() : threads_(blas_threads()) {
+  set_blas_threads(1);
+}
+
+OneBlasThread::~OneBlasThread() {
+  set_blas_threads(threads_);
+}
+
 OneThread::OneThread() : torch_threads_(at::get_num_threads()), blas_threads_(blas_threads()) {
   set_blas_threads(1);
   at::set_num_threads(1);

@@ -22,6 +22,20 @@ class OneThread {
   int torch_threads_, blas_threads_;
 };
 
+/// As long as it lives, the BLAS computes on one thread: some split sums among threads, so that
+/// their number changes last bits. LibTorch's own threads, which each have rows of their own, may
+/// be as many as there are.
+class OneBlasThread {
+ public:
+  OneBlasThread();
+  ~OneBlasThread();
+  OneBlasThread(const OneBlasThread&) = delete;
+  OneBlasThread& operator=(const OneBlasThread&) = delete;
+
+ private:
+  int threads_;
+};
+
 /// The same on every thread of an arena: the texts are what is spread over the cores, and a text's
 /// numbers depend on no other's.
 class OneThreadEach : public tbb::task_scheduler_observer {

@@ -2,6 +2,7 @@
 #include <future>
 #include <nlohmann/json.hpp>
 
+#include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "attnviz/run.h"
 #include "run/one_text.h"
@@ -19,69 +20,33 @@ void remove(const std::vector<fs::path>& files) {
   for (const fs::path& file : files) fs::remove(file, ignored);
 }
 
-}  // namespace
-
-Visualizer::Loaded Visualizer::load(const ShowOptions& options) {
+/// Before any work: whether the files can be written, and what the page shall tell.
+PageFindings prepare(const ShowOptions& options) {
   for (const fs::path& file : {options.save_attention, options.html}) {
     if (!file.empty()) check_writable(file);
   }
-  PageFindings findings;
-  if (!options.findings.empty()) findings = read_page_findings(options.findings);
-  Timings timings, beside;
-  auto tokenizer = std::async(std::launch::async, [&] {
-    return timed(beside, "load_vocabulary", [&] {
-      return Tokenizer(options.vocabulary.empty() ? built_in_vocabulary() : options.vocabulary);
-    });
-  });
-  Model model = timed(timings, "load_model", [&] {
-    return Model(options.model.empty() ? built_in_model() : options.model, options.capture);
-  });
-  Tokenizer loaded = tokenizer.get();
-  timings.insert(timings.begin(), beside.begin(), beside.end());
-  return {std::move(timings), std::move(loaded), std::move(model), std::move(findings)};
+  return options.findings.empty() ? PageFindings() : read_page_findings(options.findings);
 }
 
-Visualizer::Visualizer(ShowOptions options)
-    : options_(std::move(options)), loaded_(load(options_)) {}
-
-Shown Visualizer::show(const std::string& text, const std::string& prefix) {
-  check_prefix(prefix);
-  const Tokenizer& tokenizer = loaded_.tokenizer;
-  Model& model = loaded_.model;
-  Timings timings = loaded_.timings;
-  Shown shown =
-      timed(timings, "tokenize", [&] { return tokenize(text, tokenizer, options_.max_tokens); });
-  const std::vector<Label> labels = token_labels(tokenizer, shown.ids);
-  for (const Label& label : labels) shown.tokens.push_back(plain(label));
-  const AttentionPatterns patterns =
-      timed(timings, "attention", [&] { return attend(shown, model); });
-  const std::vector<std::string> pictures = timed(timings, "figures", [&] {
-    return draw_figures(shown, patterns, labels, options_.figures, options_.figure, model.path());
-  });
-  shown.files = timed(timings, "write", [&] { return write(shown, patterns, pictures, prefix); });
-  shown.timings_ms = std::move(timings);
-  return shown;
-}
-
-std::vector<fs::path> Visualizer::write(const Shown& shown, const AttentionPatterns& patterns,
-                                        const std::vector<std::string>& pictures,
-                                        const std::string& prefix) const {
+std::vector<fs::path> write(const Attended& attended, const View& view,
+                            const std::vector<std::string>& pictures, const std::string& prefix,
+                            const ShowOptions& options, const Source& source,
+                            const PageFindings& findings) {
   std::vector<fs::path> files;
-  const std::vector<std::string> names = figure_names(prefix, options_.figures, options_.figure);
+  const std::vector<std::string> names = figure_names(prefix, options);
   try {
-    if (!options_.save_attention.empty()) {
-      save_attention(options_.save_attention, shown, patterns, loaded_.model.path());
-      files.push_back(options_.save_attention);
+    if (!options.save_attention.empty()) {
+      save_attention(options.save_attention, attended, source);
+      files.push_back(options.save_attention);
     }
-    if (!options_.html.empty()) {
-      write_file_atomically(options_.html, page_of(shown, patterns, loaded_.tokenizer,
-                                                   loaded_.model.path(), loaded_.findings));
-      files.push_back(options_.html);
+    if (!options.html.empty()) {
+      write_file_atomically(options.html, page_of(attended, view, options, source, findings));
+      files.push_back(options.html);
     }
     const auto n_others = std::ptrdiff_t(files.size());
     for (std::size_t i = 0; i < names.size(); ++i) {
-      write_file_atomically(options_.out_dir / names[i], pictures[i]);
-      files.push_back(options_.out_dir / names[i]);
+      write_file_atomically(options.out_dir / names[i], pictures[i]);
+      files.push_back(options.out_dir / names[i]);
     }
     // The pictures come first in every list.
     std::rotate(files.begin(), files.begin() + n_others, files.end());
@@ -90,6 +55,99 @@ std::vector<fs::path> Visualizer::write(const Shown& shown, const AttentionPatte
     throw;
   }
   return files;
+}
+
+/// From the patterns on, it is all the same where they come from.
+Shown make_files(Attended attended, const std::string& prefix, const ShowOptions& options,
+                 const Source& source, const PageFindings& findings, Timings timings) {
+  const View view = view_of(attended, options.merge_words);
+  const std::vector<std::string> pictures =
+      timed(timings, "figures", [&] { return draw_figures(attended, view, options, source); });
+  attended.shown.files = timed(timings, "write", [&] {
+    return write(attended, view, pictures, prefix, options, source, findings);
+  });
+  attended.shown.timings_ms = std::move(timings);
+  return std::move(attended.shown);
+}
+
+nlohmann::ordered_json json_of(const Continuation& continuation) {
+  const GeneratedToken& generated = continuation.generated;
+  nlohmann::ordered_json json = {{"id", generated.id},
+                                 {"token", continuation.token},
+                                 {"probability", generated.probability},
+                                 {"read", nlohmann::json::array()}};
+  for (const KeyRead& key : continuation.read) {
+    json["read"].push_back(
+        {{"position", key.position}, {"token", key.token}, {"weight", key.weight}});
+  }
+  return json;
+}
+
+}  // namespace
+
+struct Visualizer::Loaded {
+  ShowOptions options;
+  PageFindings findings;
+  Timings timings;
+  std::optional<Tokenizer> tokenizer;
+  std::optional<Model> model;
+  Source source;
+};
+
+Visualizer::~Visualizer() = default;
+Visualizer::Visualizer(Visualizer&&) noexcept = default;
+Visualizer& Visualizer::operator=(Visualizer&&) noexcept = default;
+
+Visualizer::Visualizer(ShowOptions options)
+    : loaded_(std::make_unique<Loaded>(Loaded{std::move(options), {}, {}, {}, {}, {}})) {
+  Loaded& loaded = *loaded_;
+  loaded.findings = prepare(loaded.options);
+  const ShowOptions& wanted = loaded.options;
+  const fs::path vocabulary = wanted.vocabulary.empty() ? built_in_vocabulary() : wanted.vocabulary;
+  const fs::path model = wanted.model.empty() ? built_in_model() : wanted.model;
+  Timings beside;
+  auto others = std::async(std::launch::async, [&] {
+    loaded.tokenizer = timed(beside, "load_vocabulary", [&] { return Tokenizer(vocabulary); });
+    loaded.source = timed(beside, "hash", [&] { return source_of_model(model, vocabulary); });
+  });
+  loaded.model = timed(loaded.timings, "load_model", [&] { return Model(model, wanted.capture); });
+  others.get();
+  loaded.timings.insert(loaded.timings.begin(), beside.begin(), beside.end());
+}
+
+Shown Visualizer::show(const std::string& text, const std::string& prefix) {
+  check_prefix(prefix);
+  const ShowOptions& options = loaded_->options;
+  const Tokenizer& tokenizer = *loaded_->tokenizer;
+  Timings timings = loaded_->timings;
+  Shown shown =
+      timed(timings, "tokenize", [&] { return tokenize(text, tokenizer, options.max_tokens); });
+  const HeadChoice& choice = options.figure.choice;
+  Attended attended = timed(timings, options.generate ? "generate" : "attention", [&] {
+    return options.generate ? continue_text(std::move(shown), *loaded_->model, tokenizer,
+                                            *options.generate, choice)
+                            : attend(std::move(shown), *loaded_->model, tokenizer, choice);
+  });
+  return make_files(std::move(attended), prefix, options, loaded_->source, loaded_->findings,
+                    std::move(timings));
+}
+
+Shown show_attention(const std::string& prefix, const ShowOptions& options) {
+  check_prefix(prefix);
+  if (options.max_tokens || options.generate) {
+    throw UsageError("a file of patterns is shown as it is: no text is cut, and none goes on");
+  }
+  const PageFindings findings = prepare(options);
+  Timings timings;
+  std::optional<Tokenizer> tokenizer;
+  if (!options.vocabulary.empty()) {
+    tokenizer = timed(timings, "load_vocabulary", [&] { return Tokenizer(options.vocabulary); });
+  }
+  Attended attended = timed(timings, "attention", [&] {
+    return read_attended(options.attention, options.dump, tokenizer, options.figure.choice);
+  });
+  const Source source = source_of_dump(options.attention, options.vocabulary);
+  return make_files(std::move(attended), prefix, options, source, findings, std::move(timings));
 }
 
 Shown visualize_attention(const std::string& text, const std::string& prefix,
@@ -102,12 +160,15 @@ std::string to_json(const Shown& shown) {
   json["attnviz"] = version();
   json["text"] = shown.text;
   json["tokens"] = shown.tokens;
-  json["ids"] = shown.ids;
+  if (!shown.queries.empty()) json["queries"] = shown.queries;
+  if (!shown.ids.empty()) json["ids"] = shown.ids;
   json["tokens_cut"] = shown.n_tokens_cut;
+  if (shown.n_prompt) json["prompt_tokens"] = *shown.n_prompt;
+  for (const Continuation& token : shown.generated) json["generated"].push_back(json_of(token));
   json["layers"] = shown.n_heads.size();
   json["heads"] = shown.n_heads;
   if (!shown.kept.empty()) json["head_numbers"] = shown.kept;
-  json["capture"] = to_string(shown.capture);
+  json["capture"] = shown.capture;
   json["files"] = nlohmann::json::array();
   for (const fs::path& file : shown.files) json["files"].push_back(file.string());
   for (const auto& [stage, time] : shown.timings_ms) json["timings_ms"][stage] = time;

@@ -47,25 +47,41 @@ void require_known(const ToleranceRules& rules, const AttentionChanges& changes)
 
 class Check {
  public:
-  Check(const Suite& suite, const SnapshotOptions& options)
-      : suite_(suite), options_(options), maker_(maker_of(suite, options)) {}
+  Check(const Suite& suite, const SnapshotOptions& options) : suite_(suite), options_(options) {
+    const bool needs_model =
+        std::any_of(suite.texts.begin(), suite.texts.end(),
+                    [](const SuiteText& text) { return text.attention.empty(); });
+    if (needs_model) maker_.emplace(maker_of(suite, options));
+  }
 
   [[nodiscard]] TextResult of(const SuiteText& text);
   [[nodiscard]] Snapshot take(const SuiteText& text, std::vector<std::string>* pngs) {
-    return maker_.take(
+    if (!text.attention.empty()) {
+      return take_file(text.attention);
+    }
+    return maker_->take(
         text_or_file(text.text, text.file), text.max_tokens,
         options_.pixels || options_.with_figures ? suite_.figures : std::vector<FigureKind>(),
         pngs);
   }
 
  private:
+  [[nodiscard]] Snapshot take_file(const fs::path& attention) const;
   void compare_pictures(TextResult& result, const SuiteText& text, const Snapshot& before,
                         const std::vector<std::string>& pngs);
 
   const Suite& suite_;
   const SnapshotOptions& options_;
-  SnapshotMaker maker_;
+  std::optional<SnapshotMaker> maker_;  ///< none where all texts are files of attention
 };
+
+Snapshot Check::take_file(const fs::path& attention) const {
+  const fs::path vocabulary = options_.vocabulary.empty() ? suite_.vocabulary : options_.vocabulary;
+  std::optional<Tokenizer> tokenizer;
+  if (!vocabulary.empty()) tokenizer.emplace(vocabulary);
+  return snapshot_of(read_attended(attention, {}, tokenizer, {}),
+                     source_of_dump(attention, vocabulary), kSnapshotCells);
+}
 
 TextResult Check::of(const SuiteText& text) {
   TextResult result;
@@ -82,7 +98,6 @@ TextResult Check::of(const SuiteText& text) {
       return result;
     }
     const Snapshot before = read_snapshot(baseline);
-    if (before.tokens.empty()) throw ModelError(baseline.string() + " is no snapshot");
     result = judge(text.name, before, now, [&](HeadId head, const Tolerance& otherwise) {
       return tolerance_of(head, {&text.tolerance, &suite_.tolerance}, otherwise);
     });
@@ -100,7 +115,9 @@ TextResult Check::of(const SuiteText& text) {
 
 void Check::compare_pictures(TextResult& result, const SuiteText& text, const Snapshot& before,
                              const std::vector<std::string>& pngs) {
-  const std::vector<std::string> names = figure_names(text.name, suite_.figures, {});
+  ShowOptions figures;
+  figures.figures = suite_.figures;
+  const std::vector<std::string> names = figure_names(text.name, figures);
   std::string different, unknown;
   for (std::size_t i = 0; i < pngs.size(); ++i) {
     const std::string kind(to_string(suite_.figures[i]));

@@ -7,11 +7,12 @@
 #include "attention/kept_heads.h"
 #include "attnviz/checkpoint.h"
 #include "attnviz/error.h"
+#include "attnviz/file.h"
 #include "attnviz/snapshot.h"
 #include "run/output.h"
 
-// A snapshot is what --save-attention writes, and more: layer_0, layer_1 ... [head, query, key] F32
-// and ids I64; scores [head, score] F64, NaN where there is none, heads layer by layer; and, in the
+// A snapshot holds layer_0, layer_1 ... [head, query, key] F32, as other files of attention do, and
+// ids I64; scores [head, score] F64, NaN where there is none, heads layer by layer; and, in the
 // metadata, the version of the format, names and labels as JSON, and what it was made with.
 
 namespace attnviz {
@@ -137,17 +138,14 @@ void add_metadata(Snapshot& snapshot, const SafetensorsFile& file) {
 
 Snapshot snapshot_in(const SafetensorsFile& file) {
   const auto version = file.metadata.find(kFormat);
-  if (version != file.metadata.end()) require_version(version->second);
+  if (version == file.metadata.end()) throw ModelError("it is no snapshot");
+  require_version(version->second);
   Snapshot snapshot;
   AttentionPatterns patterns = read_patterns(file);
-  if (version == file.metadata.end()) {
-    snapshot.record = record_attention(std::move(patterns), read_ids(file), 0);
-  } else {
-    snapshot.record = {read_ids(file), std::move(patterns), {}};
-    snapshot.record.heads = read_heads(file, snapshot.record.patterns);
-    if (snapshot.record.patterns.n_positions() > std::int64_t(snapshot.record.ids.size())) {
-      throw ModelError("its attention has more positions than it has tokens");
-    }
+  snapshot.record = {read_ids(file), std::move(patterns), {}};
+  snapshot.record.heads = read_heads(file, snapshot.record.patterns);
+  if (snapshot.record.patterns.n_positions() > std::int64_t(snapshot.record.ids.size())) {
+    throw ModelError("its attention has more positions than it has tokens");
   }
   add_metadata(snapshot, file);
   return snapshot;
@@ -182,6 +180,11 @@ void write_snapshot(const fs::path& path, const Snapshot& snapshot) {
     metadata.emplace_back(kPicture + kind, sha256);
   }
   write_safetensors(path, tensors, metadata);
+}
+
+bool is_snapshot(const fs::path& path) {
+  const std::string start = read_file_start(path, 9);
+  return start.size() == 9 && start[8] == '{' && read_safetensors(path).metadata.contains(kFormat);
 }
 
 Snapshot read_snapshot(const fs::path& path) {

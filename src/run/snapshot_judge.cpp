@@ -123,13 +123,14 @@ std::string page_of_both(const Snapshot& before, const Snapshot& now) {
   const auto n_tokens = std::int64_t(now.tokens.size());
   for (std::int64_t i = 0; i < n; ++i) {
     labels.push_back({{now.tokens[std::size_t(i * n_tokens / n)], false}});
-    page.words.push_back(n == n_tokens ? "" : "…");
+    page.key_words.push_back(n == n_tokens ? "" : "…");
   }
   if (n != n_tokens) {
     page.notes = {std::to_string(n_tokens) + " tokens in " + std::to_string(n) +
                   " blocks, as they were recorded; each is named by its first token"};
   }
-  page.labels = labels;
+  page.queries = page.keys = labels;
+  page.query_words = page.key_words;
   page.sets = {{"before", &was}, {"after", &is}};
   return encode_page(page);
 }

@@ -28,6 +28,8 @@ constexpr FactName kFacts[] = {{"attnviz:model", "model"},
                                {"attnviz:weight_types", "weights"},
                                {"attnviz:norm_epsilons", "layer norm epsilon"},
                                {"attnviz:vocabulary_sha256", "the vocabulary's SHA-256"},
+                               {"attnviz:attention", "file of attention"},
+                               {"attnviz:attention_sha256", "the attention file's SHA-256"},
                                {kPrecision, "computed in"},
                                {"Software", "attnviz"},
                                {"attnviz:libtorch", "LibTorch"},
@@ -77,12 +79,21 @@ std::map<std::string, std::string> facts_of(const fs::path& model, const fs::pat
           {"attnviz:architecture", architecture(info)},
           {"attnviz:weight_types", joined(info.weight_types)},
           {"attnviz:norm_epsilons", joined(info.norm_epsilons)},
-          {"attnviz:vocabulary_sha256", sha256_of(sha256_of_file(vocabulary / "vocab.json") +
-                                                  sha256_of_file(vocabulary / "merges.txt"))},
+          {"attnviz:vocabulary_sha256", vocabulary_sha256(vocabulary)},
           {kPrecision, float64 ? "float64" : "float32"},
           {"Software", "attnviz " + version()},
           {"attnviz:libtorch", libtorch_version()},
           {"attnviz:cpu", cpu()}};
+}
+
+Snapshot recorded(const Attended& attended, std::map<std::string, std::string> facts,
+                  std::int64_t n_cells) {
+  Snapshot snapshot;
+  snapshot.text = attended.shown.text;
+  snapshot.tokens = attended.shown.tokens;
+  snapshot.record = record_attention(attended.patterns, token_ids(attended), n_cells);
+  snapshot.facts = std::move(facts);
+  return snapshot;
 }
 
 std::string shortened(const std::string& key, const std::string& value) {
@@ -112,25 +123,19 @@ SnapshotMaker::SnapshotMaker(const fs::path& model, const fs::path& vocabulary,
   facts_ = facts_of(model, vocabulary, *info, options.float64);
 }
 
-Snapshot SnapshotMaker::finish(Shown shown, const AttentionPatterns& patterns) {
-  Snapshot snapshot;
-  snapshot.text = shown.text;
-  snapshot.tokens = shown.tokens;
-  snapshot.record = record_attention(patterns, shown.ids);
-  snapshot.facts = facts_;
-  return snapshot;
+Source SnapshotMaker::source() const {
+  return {path_, facts_.at("attnviz:model_sha256"), facts_.at("attnviz:vocabulary_sha256"), false};
 }
 
 Snapshot SnapshotMaker::take(const std::string& text, std::optional<std::int64_t> max_tokens,
                              const std::vector<FigureKind>& figures,
                              std::vector<std::string>* pngs) {
-  Shown shown = tokenize(text, tokenizer_, max_tokens);
-  const std::vector<Label> labels = token_labels(tokenizer_, shown.ids);
-  for (const Label& label : labels) shown.tokens.push_back(plain(label));
-  const AttentionPatterns patterns = attend(shown, *model_);
+  const Attended attended = attend(tokenize(text, tokenizer_, max_tokens), *model_, tokenizer_, {});
+  ShowOptions options;
+  options.figures = figures;
   std::vector<std::string> drawn =
-      draw_figures(shown, patterns, labels, figures, FigureOptions(), path_);
-  Snapshot snapshot = finish(std::move(shown), patterns);
+      draw_figures(attended, view_of(attended, false), options, source());
+  Snapshot snapshot = recorded(attended, facts_, kSnapshotCells);
   for (std::size_t i = 0; i < figures.size(); ++i) {
     snapshot.pictures[std::string(to_string(figures[i]))] = sha256_of(drawn[i]);
   }
@@ -142,9 +147,19 @@ Snapshot SnapshotMaker::take(const Snapshot& tokens) {
   Shown shown;
   shown.text = tokens.text;
   shown.ids = tokens.record.ids;
-  shown.tokens = tokens.tokens;
-  const AttentionPatterns patterns = attend(shown, *model_);
-  return finish(std::move(shown), patterns);
+  Attended attended = attend(std::move(shown), *model_, tokenizer_, {});
+  attended.shown.tokens = tokens.tokens;
+  return recorded(attended, facts_, kSnapshotCells);
+}
+
+Snapshot snapshot_of(const Attended& attended, const Source& source, std::int64_t n_cells) {
+  std::map<std::string, std::string> facts = {
+      {"Software", "attnviz " + version()},
+      {"attnviz:attention", printable(source.file.filename().string())},
+      {"attnviz:attention_sha256", source.sha256},
+      {kPrecision, "float32"}};
+  if (!attended.shown.model.empty()) facts["attnviz:model"] = printable(attended.shown.model);
+  return recorded(attended, std::move(facts), n_cells);
 }
 
 std::string layers_and_heads(const std::vector<std::int64_t>& n_heads) {

@@ -11,6 +11,9 @@
 
 namespace attnviz {
 
+/// Of a long text, as many blocks are kept.
+inline constexpr std::int64_t kSnapshotCells = 32;
+
 /// One model and one vocabulary, loaded once, for the snapshots of any number of texts. Texts may
 /// be taken from several threads at once.
 class SnapshotMaker {
@@ -28,13 +31,18 @@ class SnapshotMaker {
   [[nodiscard]] Snapshot take(const Snapshot& tokens);
 
  private:
-  Snapshot finish(Shown shown, const AttentionPatterns& patterns);
+  [[nodiscard]] Source source() const;
 
   Tokenizer tokenizer_;
   std::filesystem::path path_;
   std::unique_ptr<Model> model_;
   std::map<std::string, std::string> facts_;
 };
+
+/// The same of a file of attention, for which no model is loaded. n_cells: as record_attention has
+/// it. Throws ShapeError where queries and keys are not the same tokens.
+[[nodiscard]] Snapshot snapshot_of(const Attended& attended, const Source& source,
+                                   std::int64_t n_cells);
 
 /// `6 layers of 8 heads`, `2 layers of 3 4 heads`. n_heads: of each layer.
 [[nodiscard]] std::string layers_and_heads(const std::vector<std::int64_t>& n_heads);

@@ -86,16 +86,22 @@ SuiteText text_in(const Place& place, const fs::path& folder) {
     text.name = prefix_from(text.text);
     return text;
   }
-  place.require_object({"name", "text", "file", "max_tokens", "tolerance"});
+  place.require_object({"name", "text", "file", "attention", "max_tokens", "tolerance"});
   place.if_present("text", [&](const Place& at) { text.text = at.string(); });
   place.if_present("file", [&](const Place& at) { text.file = folder / at.string(); });
-  if (text.text.empty() == text.file.empty()) {
-    throw place.wrong(" has to have either \"text\" or \"file\"");
+  place.if_present("attention", [&](const Place& at) { text.attention = folder / at.string(); });
+  if (int(text.text.empty()) + int(text.file.empty()) + int(text.attention.empty()) != 2) {
+    throw place.wrong(" has to have one of \"text\", \"file\" and \"attention\"");
   }
-  text.name = text.file.empty() ? prefix_from(text.text) : text.file.stem().string();
+  text.name = !text.text.empty()   ? prefix_from(text.text)
+              : !text.file.empty() ? text.file.stem().string()
+                                   : text.attention.stem().string();
   place.if_present("name", [&](const Place& at) { text.name = at.string(); });
   check_prefix(text.name);
-  place.if_present("max_tokens", [&](const Place& at) { text.max_tokens = at.count(); });
+  place.if_present("max_tokens", [&](const Place& at) {
+    if (!text.attention.empty()) throw at.wrong(" is for texts, not for files of attention");
+    text.max_tokens = at.count();
+  });
   place.if_present("tolerance", [&](const Place& at) { text.tolerance = rules_in(at); });
   return text;
 }
@@ -152,7 +158,7 @@ Suite suite_in(const Place& place, const fs::path& path) {
   if (suite.texts.empty()) throw place.wrong(" has no \"texts\"");
   place.if_present("max_tokens", [&](const Place& at) {
     for (SuiteText& text : suite.texts) {
-      if (!text.max_tokens) text.max_tokens = at.count();
+      if (!text.max_tokens && text.attention.empty()) text.max_tokens = at.count();
     }
   });
   place.if_present("tolerance", [&](const Place& at) { suite.tolerance = rules_in(at); });

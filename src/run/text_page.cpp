@@ -1,5 +1,6 @@
 #include "run/text_page.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "attnviz/attention.h"
@@ -37,17 +38,25 @@ PageHead head_of(const Json& json) {
   return head;
 }
 
-}  // namespace
-
-std::vector<std::string> words_of(const Tokenizer& tokenizer, const TokenIds& ids) {
+/// The text of each token that is shown, the last ones of all; empty where it is no whole character
+/// of its own.
+std::vector<std::string> words_of(const SideTokens& tokens, std::span<const Label> shown,
+                                  bool merge_words) {
   std::vector<std::string> words;
-  for (const TokenId id : ids) {
-    std::string word = tokenizer.decode(std::vector<TokenId>{id});
+  const std::vector<std::size_t> starts = word_starts(tokens.pieces);
+  for (std::size_t i = 0; i < tokens.pieces.size(); ++i) {
+    const bool begins = std::binary_search(starts.begin(), starts.end(), i);
+    if (!merge_words || begins) words.emplace_back();
+    words.back() += tokens.pieces[i];
+  }
+  words.erase(words.begin(), words.end() - std::ptrdiff_t(shown.size()));
+  for (std::string& word : words) {
     if (text::valid_prefix(word) != word.size()) word.clear();
-    words.push_back(std::move(word));
   }
   return words;
 }
+
+}  // namespace
 
 std::vector<PageHead> page_heads(const HeadReport& report) {
   std::vector<PageHead> heads;
@@ -85,20 +94,31 @@ PageFindings read_page_findings(const std::filesystem::path& file) {
   }
 }
 
-std::string page_of(const Shown& shown, const AttentionPatterns& patterns,
-                    const Tokenizer& tokenizer, const std::filesystem::path& model,
-                    PageFindings findings) {
-  const std::vector<Label> labels = token_labels(tokenizer, shown.ids);
+std::string page_of(const Attended& attended, const View& view, const ShowOptions& options,
+                    const Source& source, PageFindings findings) {
+  const Focus& focus = options.figure.focus;
+  AttentionPatterns patterns = view.patterns;
+  const LeftOut out = left_out(patterns.n_queries(), patterns.n_keys(), patterns.causal, focus);
+  for (at::Tensor& layer : patterns.layers) {
+    if (!focus.is_none()) layer = focused(layer, patterns.causal, focus);
+  }
   Page page;
-  page.title = printable(shown.text);
-  page.model = printable(model.filename().string());
+  page.title = printable(view.text);
+  page.model =
+      printable(source.is_dump && !attended.shown.model.empty() ? attended.shown.model
+                                                                : source.file.filename().string());
   page.software = "attnviz " + version();
-  page.labels = labels;
-  page.words = words_of(tokenizer, shown.ids);
+  page.queries = std::span(view.queries).subspan(std::size_t(out.queries));
+  page.keys = std::span(view.keys).subspan(std::size_t(out.keys));
+  page.query_words = words_of(attended.queries, page.queries, options.merge_words);
+  page.key_words = words_of(attended.keys, page.keys, options.merge_words);
+  if (view.n_prompt) page.n_prompt = *view.n_prompt - out.keys;
   page.sets = {{"", &patterns}};
   page.findings = std::move(findings);
-  if (shown.n_tokens_cut > 0) {
-    page.notes.push_back("the text went on: " + std::to_string(shown.n_tokens_cut) +
+  page.notes = view.notes;
+  for (std::string& note : notes_of(focus)) page.notes.push_back(std::move(note));
+  if (attended.shown.n_tokens_cut > 0) {
+    page.notes.push_back("the text went on: " + std::to_string(attended.shown.n_tokens_cut) +
                          " tokens were cut");
   }
   return encode_page(page);

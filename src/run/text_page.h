@@ -7,11 +7,9 @@
 #include "attnviz/heads.h"
 #include "attnviz/page.h"
 #include "attnviz/run.h"
+#include "run/one_text.h"
 
 namespace attnviz {
-
-/// The text of each token; empty where it is no whole character of its own.
-[[nodiscard]] std::vector<std::string> words_of(const Tokenizer& tokenizer, const TokenIds& ids);
 
 /// What a page says of each head: labels, flags, their sentences, and the scores that are shares.
 [[nodiscard]] std::vector<PageHead> page_heads(const HeadReport& report);
@@ -20,9 +18,9 @@ namespace attnviz {
 /// is something else.
 [[nodiscard]] PageFindings read_page_findings(const std::filesystem::path& file);
 
-/// The page of one text.
-[[nodiscard]] std::string page_of(const Shown& shown, const AttentionPatterns& patterns,
-                                  const Tokenizer& tokenizer, const std::filesystem::path& model,
+/// The page of one text, in the view that the options ask for: a focus is each head's own.
+[[nodiscard]] std::string page_of(const Attended& attended, const View& view,
+                                  const ShowOptions& options, const Source& source,
                                   PageFindings findings);
 
 }  // namespace attnviz

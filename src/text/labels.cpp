@@ -80,14 +80,16 @@ class Labeler {
 }  // namespace
 }  // namespace text
 
-std::vector<Label> token_labels(const Tokenizer& tokenizer, std::span<const TokenId> ids) {
+std::vector<Label> piece_labels(std::span<const std::string> pieces) {
   text::Labeler labeler;
   std::vector<Label> labels;
-  labels.reserve(ids.size());
-  for (const TokenId& id : ids) {
-    labels.push_back(labeler.label_of(tokenizer.decode(std::span(&id, 1))));
-  }
+  labels.reserve(pieces.size());
+  for (const std::string& piece : pieces) labels.push_back(labeler.label_of(piece));
   return labels;
+}
+
+std::vector<Label> token_labels(const Tokenizer& tokenizer, std::span<const TokenId> ids) {
+  return piece_labels(token_pieces(tokenizer, ids));
 }
 
 std::string plain(const Label& label) {

@@ -9,6 +9,7 @@
 #include "attnviz/text.h"
 #include "text/merge.h"
 #include "text/pattern.h"
+#include "text/pieces.h"
 #include "text/utf8.h"
 #include "text/vocabulary.h"
 
@@ -20,19 +21,6 @@ struct Tokenizer::Tables {
 
 namespace text {
 namespace {
-
-/// GPT-2's pattern for the pieces of a text, between which nothing is merged:
-///   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-/// Letters come first here because most pieces are words (no other branch can begin with one), ++
-/// keeps long pieces from asking for memory to go back, and \s is White_Space by name because
-/// PCRE2's own \s counts U+180E too. Which characters are letters and numbers is up to the Unicode
-/// version of the PCRE2 library: a character younger than it counts as neither.
-const Pattern& piece_pattern() {
-  static const Pattern pattern(
-      R"( ?\p{L}++|'(?:[stmd]|re|ve|ll)| ?\p{N}++| ?[^\p{WSpace}\p{L}\p{N}]++)"
-      R"(|\p{WSpace}+(?!\P{WSpace})|\p{WSpace}+)");
-  return pattern;
-}
 
 /// Encodes one text. Most words of a text have come before; their ids are copied from there.
 class Encoder {

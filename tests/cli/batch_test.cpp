@@ -46,7 +46,7 @@ class BatchCli : public Cli {
 TEST_F(BatchCli, PrintsTheFilesOfAllTextsAndTellsTheRestOnStandardError) {
   write_texts(3);
   const Outcome outcome =
-      run("batch " + texts() + " --out-dir out --figures last --dpi 40 --heads");
+      run("batch " + texts() + " --out-dir out --figures last --dpi 40 --head-report");
   EXPECT_EQ(outcome.status, 0);
   EXPECT_EQ(outcome.out, "out/index.jsonl\nout/heads.json\nout/heads.safetensors\n");
   EXPECT_NE(outcome.err.find("3 texts: 3 done"), std::string::npos) << outcome.err;
@@ -112,7 +112,7 @@ TEST_F(BatchCli, WrongUsageIsOneLine) {
 
 TEST_F(BatchCli, SlurmsArrayIsTheDefaultShard) {
   write_texts(5);
-  const std::string rest = " --figures none --heads";
+  const std::string rest = " --figures none --head-report";
   EXPECT_EQ(run("batch " + texts() + " --out-dir one" + rest).status, 0);
   for (const char* id : {"4", "5"}) {
     const Outcome outcome = run(
@@ -167,8 +167,8 @@ TEST_F(BatchCli, KilledAtAnyMomentItLosesNothing) {
   write_texts(kTexts);
   write_file_atomically(elsewhere("texts/bad.txt"), "caf\xe9");
   const std::vector<std::string> arguments = {
-      ATTNVIZ_PROGRAM, "batch", elsewhere("texts").string(), "--figures", "average,last",
-      "--dpi",         "60",    "--save-attention",          "--heads",   "--quiet"};
+      ATTNVIZ_PROGRAM, "batch", elsewhere("texts").string(), "--figures",     "average,last",
+      "--dpi",         "60",    "--save-attention",          "--head-report", "--quiet"};
   const auto start = [&](const fs::path& out) {
     std::vector<std::string> words = arguments;
     words.insert(words.end(), {"--out-dir", out.string()});

@@ -106,8 +106,8 @@ TEST_F(Cli, BadInputIsOneLineAndStatusOne) {
   expect_failure(run("'a text' --model /etc/passwd"), 1, "not a TorchScript file");
   expect_failure(run("'a text' --vocab /no/such/folder"), 1, "/no/such/folder");
   expect_failure(run("--file /no/such/text"), 1, "/no/such/text");
-  expect_failure(run("'a text' --layer 6"), 1, "6");
-  expect_failure(run("'a text' --head 0,8"), 1, "8");
+  expect_failure(run("'a text' --layers 6"), 2, "there are layers 0 to 5");
+  expect_failure(run("'a text' --heads 0,8"), 2, "there are heads 0 to 7");
   expect_failure(run("'a text' --out-dir /proc/nowhere"), 1, "/proc/nowhere");
   expect_failure(run("'a text' --device nonsense"), 1, "nonsense");
   expect_failure(run("--file '" + elsewhere("long").string() + "'",
@@ -127,7 +127,7 @@ TEST_F(Cli, ADiskThatFillsUpLaterLeavesNothingBehindEither) {
 }
 
 TEST_F(Cli, ListsOfHeadsLeaveTheTextAlone) {
-  const Outcome outcome = run("--layer 1,2 'hi there' --dpi 40 --prefix p");
+  const Outcome outcome = run("--layers 1,2 'hi there' --dpi 40 --prefix p");
   EXPECT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_EQ(lines(outcome.out).at(0), "./p_layer_1_2_attention_all_layers_heads.png");
 }

@@ -59,8 +59,9 @@ TEST_F(Looks, APageWithWhatTheHeadsDo) {
 }
 
 TEST_F(Looks, ABatchOfPagesHasAList) {
-  const Outcome outcome = run("batch - --per-line --out-dir out --figures none --html --heads",
-                              "printf 'the cat sat on the mat\\nsome # other ? text\\n' |");
+  const Outcome outcome =
+      run("batch - --per-line --out-dir out --figures none --html --head-report",
+          "printf 'the cat sat on the mat\\nsome # other ? text\\n' |");
   EXPECT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_NE(outcome.out.find("out/index.html\n"), std::string::npos) << outcome.out;
   const std::string list = read_file(work() / "out/index.html");
@@ -71,7 +72,7 @@ TEST_F(Looks, ABatchOfPagesHasAList) {
 }
 
 TEST_F(Looks, AGlanceInTheTerminalWritesNoFile) {
-  const Outcome outcome = run("'The cat sat on the mat' --print --layer 1 --head 2");
+  const Outcome outcome = run("'The cat sat on the mat' --print --only L1H2");
   EXPECT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_NE(outcome.out.find("L1H2, rows: queries, columns: keys\n"), std::string::npos);
   EXPECT_NE(outcome.out.find("\n·mat "), std::string::npos) << outcome.out;

@@ -27,8 +27,7 @@ std::vector<Label> make_labels(int n_positions);
 /// Long, wide, accented, missing in every font, right to left …, over and over.
 std::vector<Label> make_odd_labels(int n_positions);
 
-using Layout = Drawing (*)(const AttentionPatterns&, std::span<const Label>, const std::string&,
-                           const FigureOptions&);
+using Layout = Drawing (*)(const View&, const FigureOptions&);
 inline const std::array<Layout, 3> layouts{layout_grid, layout_layer_averages, layout_last_layer};
 
 inline const std::string question = "To be or not to be, that is the question";

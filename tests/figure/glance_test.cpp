@@ -37,8 +37,8 @@ TEST(Glance, no_line_is_wider_than_the_terminal) {
       for (const std::vector<int>& heads : {std::vector<int>{8, 8, 8}, {1}, {40}}) {
         for (const auto colours :
              {TerminalColours::none, TerminalColours::palette, TerminalColours::all}) {
-          const std::string text =
-              glance(make_light_patterns(heads, n), make_odd_labels(n), {width, colours});
+          const std::string text = glance(
+              view_of(make_light_patterns(heads, n), make_odd_labels(n), "x"), {width, colours});
           for (const std::string& line : lines_of(text)) {
             std::size_t columns = 0;
             for (const Character& character : characters_of(seen(line)))
@@ -53,8 +53,9 @@ TEST(Glance, no_line_is_wider_than_the_terminal) {
 
 // The head of the fixtures that looks at the token before: its diagonal, one cell below.
 TEST(Glance, one_head_has_its_tokens_and_its_strong_cells) {
-  const GlanceOptions options{80, TerminalColours::none, ColourScale::unit, {0}, {0}};
-  const auto lines = lines_of(glance(make_patterns({4}, 5), make_labels(5), options));
+  const GlanceOptions options{
+      80, TerminalColours::none, ColourScale::unit, {.layers = {0}, .heads = {0}}};
+  const auto lines = lines_of(glance(view_of(make_patterns({4}, 5), make_labels(5), "x"), options));
   ASSERT_EQ(lines.size(), 9U);
   EXPECT_EQ(lines[0], "L0H0, rows: queries, columns: keys");
   EXPECT_EQ(lines[1], "  To ██");  // row 0 is 1
@@ -65,10 +66,11 @@ TEST(Glance, one_head_has_its_tokens_and_its_strong_cells) {
 }
 
 TEST(Glance, colours_are_escapes_of_the_figures_own_palette_and_always_ended) {
-  const std::string all = glance(make_patterns({2}, 5), make_labels(5), {80, TerminalColours::all});
+  const std::string all =
+      glance(view_of(make_patterns({2}, 5), make_labels(5), "x"), {80, TerminalColours::all});
   EXPECT_NE(all.find("38;2;253;231;37"), std::string::npos) << "viridis' high end";
   const std::string palette =
-      glance(make_patterns({2}, 5), make_labels(5), {80, TerminalColours::palette});
+      glance(view_of(make_patterns({2}, 5), make_labels(5), "x"), {80, TerminalColours::palette});
   EXPECT_NE(palette.find("38;5;"), std::string::npos);
   EXPECT_EQ(palette.find(";2;"), std::string::npos);
   for (const std::string& text : {all, palette}) {
@@ -77,15 +79,17 @@ TEST(Glance, colours_are_escapes_of_the_figures_own_palette_and_always_ended) {
       EXPECT_TRUE(last == std::string::npos || line.substr(last, 4) == "\033[0m") << line;
     }
   }
-  EXPECT_EQ(glance(make_patterns({2}, 5), make_labels(5), {80, TerminalColours::none}).find('\033'),
+  EXPECT_EQ(glance(view_of(make_patterns({2}, 5), make_labels(5), "x"), {80, TerminalColours::none})
+                .find('\033'),
             std::string::npos);
 }
 
 TEST(Glance, heads_that_are_gone_leave_gaps_and_unknown_ones_are_an_error) {
   const auto patterns = pruned(make_patterns({3, 3}, 4), {{0, 2}, {1}});
-  const std::string text = glance(patterns, make_labels(4), {});
+  const std::string text = glance(view_of(patterns, make_labels(4), "x"), {});
   EXPECT_NE(text.find("H2"), std::string::npos);
-  EXPECT_THROW((void)glance(patterns, make_labels(4), {.layers = {7}}), FigureError);
+  EXPECT_THROW((void)glance(view_of(patterns, make_labels(4), "x"), {.choice = {.layers = {7}}}),
+               UsageError);
 }
 
 }  // namespace

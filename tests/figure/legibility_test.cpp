@@ -20,8 +20,8 @@ TEST_P(Figures, texts_neither_overlap_nor_are_cut) {
     const auto patterns = make_light_patterns(heads, n);
     for (const auto layout : layouts) {
       SCOPED_TRACE(std::to_string(heads.size()) + " layers, first of " + std::to_string(heads[0]));
-      expect_legible(layout(patterns, make_labels(n), question, {}));
-      expect_legible(layout(patterns, make_odd_labels(n), std::string(3000, 'W'), {}));
+      expect_legible(layout(view_of(patterns, make_labels(n), question), {}));
+      expect_legible(layout(view_of(patterns, make_odd_labels(n), std::string(3000, 'W')), {}));
     }
   }
 }
@@ -33,10 +33,10 @@ TEST_P(Figures, the_same_on_all_scales_and_at_other_resolutions) {
     patterns.causal = causal;
     for (const auto layout : layouts) {
       for (const auto scale : {ColourScale::panel, ColourScale::unit, ColourScale::log}) {
-        expect_legible(layout(patterns, make_labels(n), question, {.scale = scale}));
+        expect_legible(layout(view_of(patterns, make_labels(n), question), {.scale = scale}));
       }
       for (const int dpi : {40, 72, 300}) {
-        expect_legible(layout(patterns, make_odd_labels(n), question,
+        expect_legible(layout(view_of(patterns, make_odd_labels(n), question),
                               {.dpi = dpi, .scale = ColourScale::panel}));
       }
     }
@@ -52,8 +52,8 @@ TEST_P(Figures, also_where_pruning_left_gaps) {
     const auto patterns = pruned(make_light_patterns(std::vector<int>(kept.size(), 4), n), kept);
     for (const auto layout : layouts) {
       for (const auto scale : {ColourScale::figure, ColourScale::panel}) {
-        expect_legible(layout(patterns, make_labels(n), question, {.scale = scale}));
-        expect_legible(layout(patterns, make_odd_labels(n), question, {.scale = scale}));
+        expect_legible(layout(view_of(patterns, make_labels(n), question), {.scale = scale}));
+        expect_legible(layout(view_of(patterns, make_odd_labels(n), question), {.scale = scale}));
       }
     }
   }
@@ -69,7 +69,7 @@ TEST(Legibility, many_layers_or_heads_are_legible_too) {
     const auto patterns = make_light_patterns(std::vector<int>(n_layers, n_heads), 11);
     for (const auto layout : layouts) {
       for (const auto scale : {ColourScale::figure, ColourScale::panel, ColourScale::log}) {
-        expect_legible(layout(patterns, make_labels(11), question, {.scale = scale}));
+        expect_legible(layout(view_of(patterns, make_labels(11), question), {.scale = scale}));
       }
     }
   }

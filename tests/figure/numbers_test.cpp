@@ -80,8 +80,8 @@ TEST(Numbers, each_cell_s_colour_is_within_half_a_step_of_its_weight) {
   for (int i = 0; i < kFigures; ++i) {
     const std::size_t layout = std::size_t(i) % layouts.size();
     const Case made = random_case(40, random);
-    Drawing drawing =
-        layouts[layout](made.patterns, make_labels(made.n_positions), question, made.options);
+    Drawing drawing = layouts[layout](
+        view_of(made.patterns, make_labels(made.n_positions), question), made.options);
     const std::vector<at::Tensor> shown = shown_by(layout, made.patterns);
     ASSERT_EQ(drawing.heatmaps.size(), shown.size());
     drawing.texts.clear();  // no letters in the way
@@ -115,8 +115,8 @@ TEST(Numbers, the_printed_decimals_are_those_of_the_weight) {
   int n_numbers = 0;
   for (int i = 0; i < kFigures; ++i) {
     const Case made = random_case(14, random);
-    const Drawing drawing =
-        layout_last_layer(made.patterns, make_labels(made.n_positions), question, made.options);
+    const Drawing drawing = layout_last_layer(
+        view_of(made.patterns, make_labels(made.n_positions), question), made.options);
     const at::Tensor shown = shown_by(2, made.patterns).at(0);
     const Box& box = drawing.heatmaps.at(0).box;
     int n_found = 0;

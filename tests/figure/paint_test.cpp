@@ -71,14 +71,14 @@ TEST(Paint, every_pixel_of_a_cell_has_the_colour_of_its_value_and_the_future_is_
   for (const auto layout : layouts) {
     for (const auto scale :
          {ColourScale::figure, ColourScale::panel, ColourScale::unit, ColourScale::log}) {
-      expect_exact(layout(patterns, make_labels(7), "x", {.dpi = 40, .scale = scale}));
+      expect_exact(layout(view_of(patterns, make_labels(7), "x"), {.dpi = 40, .scale = scale}));
     }
   }
 }
 
 TEST(Paint, a_bidirectional_pattern_has_all_its_cells) {
   for (const auto layout : layouts) {
-    expect_exact(layout(make_patterns({2}, 6, false), make_labels(6), "x", {.dpi = 40}));
+    expect_exact(layout(view_of(make_patterns({2}, 6, false), make_labels(6), "x"), {.dpi = 40}));
   }
 }
 
@@ -119,7 +119,7 @@ TEST(Paint, one_strong_cell_among_a_million_is_not_lost) {
     patterns.layers.push_back(at::zeros({8, 1024, 1024}));
     patterns.layers[0][5][q][k] = 0.9F;
     const auto drawing =
-        layout_grid(patterns, make_labels(1024), "x", {.scale = ColourScale::figure});
+        layout_grid(view_of(patterns, make_labels(1024), "x"), {.scale = ColourScale::figure});
     const auto& map = drawing.heatmaps[5];
     const auto picture = decoded(drawing);
     const auto top = colour_at(ColourMap::viridis, 1);
@@ -167,7 +167,7 @@ TEST(Paint, a_diverging_map_is_strong_far_from_the_middle_of_its_range) {
 TEST(Paint, a_cell_that_is_no_number_is_grey_and_written_nan) {
   auto patterns = make_patterns({1}, 4);
   patterns.layers[0][0][2][1] = std::numeric_limits<float>::quiet_NaN();
-  const auto drawing = layout_last_layer(patterns, make_labels(4), "x");
+  const auto drawing = layout_last_layer(view_of(patterns, make_labels(4), "x"));
   EXPECT_TRUE(is_written(drawing, "nan"));
   const auto picture = decoded(drawing);
   const auto& box = drawing.heatmaps[0].box;
@@ -177,7 +177,7 @@ TEST(Paint, a_cell_that_is_no_number_is_grey_and_written_nan) {
 }
 
 TEST(Paint, a_colour_bar_runs_from_low_at_the_bottom_to_high_at_the_top) {
-  const auto drawing = layout_grid(make_patterns({2}, 5), make_labels(5), "x");
+  const auto drawing = layout_grid(view_of(make_patterns({2}, 5), make_labels(5), "x"));
   const auto picture = decoded(drawing);
   const auto& bar = drawing.colour_bars[0].box;
   for (int y = 0; y < bar.height; ++y) {
@@ -190,7 +190,7 @@ TEST(Paint, a_colour_bar_runs_from_low_at_the_bottom_to_high_at_the_top) {
 
 TEST(Paint, a_grid_has_colours_for_a_palette) {
   const auto patterns = make_patterns({8, 8, 8, 8, 8, 8}, 19);
-  const auto image = painted(layout_grid(patterns, make_labels(19), question));
+  const auto image = painted(layout_grid(view_of(patterns, make_labels(19), question)));
   std::set<Colour> colours;
   for (const auto& pixel : image) colours.insert(colour_of(pixel));
   EXPECT_LE(colours.size(), 256U);
@@ -216,7 +216,7 @@ TEST(Paint, marks_are_lighter_than_letters) {
 
 std::string drawn(int i) {
   const auto patterns = make_patterns({3, 3}, 11);
-  return encode_png(layouts[i](patterns, make_odd_labels(11), question, {}), 150);
+  return encode_png(layouts[i](view_of(patterns, make_odd_labels(11), question), {}), 150);
 }
 
 TEST(Paint, the_same_input_gives_the_same_bytes) {
@@ -228,7 +228,7 @@ TEST(Paint, a_drawing_encoded_band_by_band_gives_the_bytes_of_the_whole_picture)
   for (const int n : {11, 300}) {
     const auto patterns = make_patterns({3, 3}, n);
     for (const auto layout : layouts) {
-      const auto drawing = layout(patterns, make_labels(n), question, {});
+      const auto drawing = layout(view_of(patterns, make_labels(n), question), {});
       EXPECT_EQ(encode_png(drawing, 150), encode_png(paint(drawing), 150)) << n;
     }
   }

@@ -72,7 +72,7 @@ TEST(Png, few_colours_make_a_palette_and_many_do_not_and_both_keep_every_pixel) 
 
 TEST(Png, a_picture_comes_out_the_same_with_and_without_a_palette) {
   const auto patterns = make_patterns({2}, 5);
-  auto image = paint(layout_grid(patterns, make_labels(5), question));
+  auto image = paint(layout_grid(view_of(patterns, make_labels(5), question)));
   const auto few = decode(encode_png(image, 150));
   for (int i = 0; i < 256; ++i) {  // more colours in its first pixels, and nowhere else
     image.rgb[3 * i] = static_cast<std::uint8_t>(i);

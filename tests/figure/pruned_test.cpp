@@ -23,7 +23,7 @@ AttentionPatterns with_gaps() {
 }
 
 Drawing draw(Layout layout, const AttentionPatterns& patterns, const FigureOptions& options = {}) {
-  return layout(patterns, make_labels(n), question, options);
+  return layout(view_of(patterns, make_labels(n), question), options);
 }
 
 const TextItem& text_named(const Drawing& drawing, const std::string& name) {
@@ -42,7 +42,7 @@ void expect_refused(Layout layout, const AttentionPatterns& patterns, const Figu
   try {
     (void)draw(layout, patterns, options);
     ADD_FAILURE() << "not refused: " << words;
-  } catch (const FigureError& error) {
+  } catch (const UsageError& error) {
     EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();
   }
 }
@@ -65,26 +65,27 @@ TEST(Pruned, heads_of_the_grid_stand_in_the_column_of_their_number) {
 
 TEST(Pruned, heads_are_chosen_by_their_numbers) {
   const auto patterns = with_gaps();
-  const auto grid = draw(layout_grid, patterns, {.heads = {3, 2}});
+  const auto grid = draw(layout_grid, patterns, {.choice = {.heads = {3, 2}}});
   ASSERT_EQ(grid.heatmaps.size(), 2U);
   EXPECT_TRUE(grid.heatmaps[0].values.equal(whole().layers[0][2]));
   EXPECT_TRUE(grid.heatmaps[1].values.equal(whole().layers[2][3]));
-  EXPECT_GT(grid.heatmaps[0].box.x, grid.heatmaps[1].box.x);
-  const auto last = draw(layout_last_layer, patterns, {.heads = {3}});
+  EXPECT_LT(grid.heatmaps[0].box.x, grid.heatmaps[1].box.x);
+  const auto last = draw(layout_last_layer, patterns, {.choice = {.heads = {3}}});
   EXPECT_TRUE(last.heatmaps.at(0).values.equal(whole().layers[2][3]));
   EXPECT_TRUE(is_written(last, "Layer 2, Head 3 Attention Pattern"));
 }
 
 TEST(Pruned, numbers_that_are_not_left_are_refused_and_those_that_are_named) {
   for (const auto layout : layouts) {
-    expect_refused(layout, with_gaps(), {.heads = {1}},
-                   "no head 1 to draw; there are heads 0, 2, 3");
-    expect_refused(layout, with_gaps(), {.layers = {2}, .heads = {0}}, "there is head 3");
-    expect_refused(layout, with_gaps(), {.layers = {1}}, "no heads");
-    expect_refused(layout, whole(), {.heads = {4}}, "there are heads 0 to 3");
+    expect_refused(layout, with_gaps(), {.choice = {.heads = {1}}},
+                   "no head 1; there are heads 0, 2, 3");
+    expect_refused(layout, with_gaps(), {.choice = {.layers = {2}, .heads = {0}}},
+                   "there is head 3");
+    expect_refused(layout, with_gaps(), {.choice = {.layers = {1}}}, "no heads");
+    expect_refused(layout, whole(), {.choice = {.heads = {4}}}, "there are heads 0 to 3");
   }
-  expect_refused(layout_last_layer, with_gaps(), {.heads = {2}},
-                 "layer 2 has none of the chosen heads; it has head 3");
+  expect_refused(layout_last_layer, with_gaps(), {.choice = {.heads = {2}}},
+                 "layer 2 has none of the chosen heads; it has Head 3");
 }
 
 TEST(Pruned, averages_are_over_the_heads_left_and_say_where_there_are_none) {
@@ -95,7 +96,7 @@ TEST(Pruned, averages_are_over_the_heads_left_and_say_where_there_are_none) {
   EXPECT_TRUE(drawing.heatmaps[1].values.equal(whole().layers[2][3]));
   EXPECT_NEAR(text_named(drawing, "Layer 2").x, middle_of(drawing.heatmaps[1].box), 1);
   EXPECT_TRUE(is_written(drawing, "Layer 1: no heads left"));
-  const auto chosen = draw(layout_layer_averages, with_gaps(), {.heads = {2}});
+  const auto chosen = draw(layout_layer_averages, with_gaps(), {.choice = {.heads = {2}}});
   EXPECT_EQ(chosen.heatmaps.size(), 1U);
   EXPECT_TRUE(is_written(chosen, "Layer 1: no heads left"));
   EXPECT_TRUE(is_written(chosen, "Layer 2: none of these heads"));
@@ -118,8 +119,8 @@ TEST(Pruned, a_last_layer_without_heads_is_said_to_have_none) {
 
 TEST(Pruned, a_last_layer_without_heads_is_refused_where_it_was_asked_for) {
   const auto patterns = pruned(whole(), {{0}, {1}, {}});
-  expect_refused(layout_last_layer, patterns, {.layers = {0, 2}}, "layer 2 has none");
-  expect_refused(layout_last_layer, patterns, {.heads = {1}}, "it has no heads left");
+  expect_refused(layout_last_layer, patterns, {.choice = {.layers = {0, 2}}}, "layer 2 has none");
+  expect_refused(layout_last_layer, patterns, {.choice = {.heads = {1}}}, "it has no heads left");
 }
 
 TEST(Pruned, numbers_must_be_those_of_the_heads) {

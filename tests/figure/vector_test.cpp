@@ -75,7 +75,8 @@ class Vector : public ::testing::TestWithParam<FileFormat> {
 TEST_P(Vector, cells_and_bars_are_the_same_pixels_as_in_the_png) {
   for (const int n : {1, 7, 11, 300}) {  // of the last there are too many: images
     for (const auto layout : layouts) {
-      Drawing drawing = layout(make_patterns({2, 3}, n), make_labels(n), question, {.dpi = kDpi});
+      Drawing drawing =
+          layout(view_of(make_patterns({2, 3}, n), make_labels(n), question), {.dpi = kDpi});
       drawing.texts.clear();
       EXPECT_LT(share_that_differs(rasterised(drawing, GetParam()), painted(drawing), 2), 0.002)
           << n;
@@ -86,7 +87,7 @@ TEST_P(Vector, cells_and_bars_are_the_same_pixels_as_in_the_png) {
 TEST_P(Vector, letters_stand_where_the_png_has_them) {
   for (const auto layout : layouts) {
     const Drawing drawing =
-        layout(make_patterns({2}, 11), make_labels(11), question, {.dpi = kDpi});
+        layout(view_of(make_patterns({2}, 11), make_labels(11), question), {.dpi = kDpi});
     Drawing bare = drawing;
     bare.texts.clear();
     const cv::Mat3b png = painted(drawing), vector = rasterised(drawing, GetParam());
@@ -102,7 +103,8 @@ INSTANTIATE_TEST_SUITE_P(Formats, Vector, ::testing::Values(FileFormat::svg, Fil
                          [](const auto& one) { return std::string(to_string(one.param)); });
 
 TEST(Svg, text_is_text) {
-  const Drawing drawing = layout_grid(make_patterns({2}, 11), make_labels(11), "a < b & \"c\"", {});
+  const Drawing drawing =
+      layout_grid(view_of(make_patterns({2}, 11), make_labels(11), "a < b & \"c\""), {});
   const std::string svg =
       encode(drawing, FileFormat::svg, 150,
              std::vector<std::pair<std::string, std::string>>{{"attnviz:model", "x < y"}});
@@ -115,15 +117,16 @@ TEST(Svg, text_is_text) {
 
 TEST(Svg, many_cells_are_images_and_not_a_million_rectangles) {
   const std::string svg =
-      encode(layout_grid(make_patterns({2, 2}, 300), make_labels(300), "x"), FileFormat::svg, 150);
+      encode(layout_grid(view_of(make_patterns({2, 2}, 300), make_labels(300), "x")),
+             FileFormat::svg, 150);
   EXPECT_NE(svg.find("<image"), std::string::npos);
   EXPECT_LT(svg.size(), 2'000'000U);
 }
 
 TEST(Svg, odd_letters_are_told_apart_and_none_breaks_the_file) {
-  const std::string svg =
-      encode(layout_last_layer(make_patterns({1}, 11), make_odd_labels(11), "\x01\x1b שלום"),
-             FileFormat::svg, 150);
+  const std::string svg = encode(
+      layout_last_layer(view_of(make_patterns({1}, 11), make_odd_labels(11), "\x01\x1b שלום")),
+      FileFormat::svg, 150);
   EXPECT_NE(svg.find("bidi-override"), std::string::npos);
   EXPECT_EQ(svg.find('\x1b'), std::string::npos);
   EXPECT_EQ(svg.find('\x01'), std::string::npos);
@@ -133,8 +136,9 @@ TEST(Pdf, has_its_fonts_and_its_text_in_it) {
   if (!is_there("pdftotext")) GTEST_SKIP() << "poppler-utils is not there";
   const TemporaryFolder folder;
   const auto path = folder.path() / "figure.pdf";
-  write_file_atomically(path, encode(layout_grid(make_patterns({2}, 11), make_labels(11), question),
-                                     FileFormat::pdf, 150));
+  write_file_atomically(
+      path, encode(layout_grid(view_of(make_patterns({2}, 11), make_labels(11), question)),
+                   FileFormat::pdf, 150));
   const std::string out = (folder.path() / "out").string();
   ASSERT_EQ(std::system(("pdftotext " + path.string() + " " + out).c_str()), 0);
   const std::string text = read_file(out);
@@ -146,14 +150,14 @@ TEST(Pdf, has_its_fonts_and_its_text_in_it) {
 }
 
 TEST(VectorFiles, the_same_drawing_gives_the_same_bytes) {
-  const Drawing drawing = layout_grid(make_patterns({2}, 7), make_labels(7), question);
+  const Drawing drawing = layout_grid(view_of(make_patterns({2}, 7), make_labels(7), question));
   for (const FileFormat format : {FileFormat::svg, FileFormat::pdf}) {
     EXPECT_EQ(encode(drawing, format, 150), encode(drawing, format, 150));
   }
 }
 
 TEST(VectorFiles, a_drawing_that_reaches_beyond_its_picture_is_refused) {
-  Drawing drawing = layout_grid(make_patterns({2}, 7), make_labels(7), question);
+  Drawing drawing = layout_grid(view_of(make_patterns({2}, 7), make_labels(7), question));
   drawing.width /= 2;
   for (const FileFormat format : {FileFormat::svg, FileFormat::pdf, FileFormat::png}) {
     EXPECT_THROW((void)encode(drawing, format, 150), FigureError);

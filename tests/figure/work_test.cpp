@@ -31,7 +31,7 @@ namespace {
 
 TEST(Work, a_picture_takes_less_memory_than_its_pixels_have) {
   const auto drawing =
-      layout_grid(make_patterns({8, 8, 8, 8, 8, 8}, 11), make_labels(11), question);
+      layout_grid(view_of(make_patterns({8, 8, 8, 8, 8, 8}, 11), make_labels(11), question));
   (void)encode_png(drawing, 150);  // opens fonts
   const std::size_t n_pixels = std::size_t(drawing.width) * std::size_t(drawing.height);
   allocated = 0;

@@ -52,8 +52,7 @@ AttentionPatterns patterns(int n_layers, int n_heads, int n_positions, int kind,
   return all;
 }
 
-using Layout = Drawing (*)(const AttentionPatterns&, std::span<const Label>, const std::string&,
-                           const FigureOptions&);
+using Layout = Drawing (*)(const View&, const FigureOptions&);
 
 void check_svg(const std::string& svg) {
   pugi::xml_document document;
@@ -66,8 +65,13 @@ void check_svg(const std::string& svg) {
 /// What comes from outside stands in the data alone, and cannot end it.
 void check_page(const AttentionPatterns& drawn, const std::vector<Label>& labels,
                 const std::string& title) {
-  Page page{.title = title, .model = "m.pt", .software = "attnviz", .labels = labels};
-  for (const Label& label : labels) page.words.push_back(plain(label));
+  Page page;
+  page.title = title;
+  page.model = "m.pt";
+  page.software = "attnviz";
+  page.queries = page.keys = labels;
+  for (const Label& label : labels) page.key_words.push_back(plain(label));
+  page.query_words = page.key_words;
   page.sets = {{"", &drawn}};
   const std::string html = encode_page(page);
   const std::string start = "id=\"data\">";
@@ -88,8 +92,9 @@ void figure(std::string_view bytes) {
   FigureOptions options;
   options.dpi = 40 + choices.below(30);
   options.scale = static_cast<ColourScale>(choices.below(5));
-  if (choices.below(8) == 7) options.layers = {choices.below(7)};
-  if (choices.below(8) == 7) options.heads = {choices.below(7), choices.below(7)};
+  if (choices.below(8) == 7) options.choice.layers = {choices.below(7)};
+  if (choices.below(8) == 7) options.choice.heads = {choices.below(7), choices.below(7)};
+  options.focus = {choices.below(4) == 3, choices.below(4)};
   const std::string title = choices.line();
   std::vector<Label> labels;
   for (int i = 0; i < n_positions; ++i) {
@@ -97,7 +102,7 @@ void figure(std::string_view bytes) {
     labels.push_back({{choices.line(), is_mark}});
   }
   allowed_to_fail([&] {
-    const Drawing drawing = layout(drawn, labels, title, options);
+    const Drawing drawing = layout(view_of(drawn, labels, title), options);
     const std::string png = encode_png(drawing, options.dpi);
     const cv::Mat raw(1, int(png.size()), CV_8U, const_cast<char*>(png.data()));
     const cv::Mat read = cv::imdecode(raw, cv::IMREAD_COLOR);
@@ -107,9 +112,9 @@ void figure(std::string_view bytes) {
   });
   allowed_to_fail([&] { check_page(drawn, labels, title); });
   allowed_to_fail([&] {
-    const GlanceOptions look{80, TerminalColours::none, options.scale, options.layers,
-                             options.heads};
-    const std::string lines = glance(drawn, labels, look);
+    const GlanceOptions look{80, TerminalColours::none, options.scale, options.choice,
+                             options.focus};
+    const std::string lines = glance(view_of(drawn, labels, "x"), look);
     if (lines.find('\033') != std::string::npos) finding("an escape in a glance without colours");
   });
 }

@@ -10,6 +10,7 @@ namespace attnviz::fuzz {
 void tokenizer(std::string_view bytes);    ///< a text, and ids: its bytes, two each
 void vocabulary(std::string_view bytes);   ///< vocab.json, NUL, merges.txt
 void safetensors(std::string_view bytes);  ///< a file: weights, a snapshot
+void numpy(std::string_view bytes);        ///< a file: .npy or .npz
 void pickle(std::string_view bytes);       ///< data.pkl in an archive of torch.save
 void json(std::string_view bytes);         ///< a letter for the kind of file, and the file
 void arguments(std::string_view bytes);    ///< of the command line, a line each
@@ -21,13 +22,9 @@ struct Target {
 };
 
 inline constexpr Target kTargets[] = {
-    {"tokenizer", tokenizer},
-    {"vocabulary", vocabulary},
-    {"safetensors", safetensors},
-    {"pickle", pickle},
-    {"json", json},
-    {"arguments", arguments},
-    {"figure", figure},
+    {"tokenizer", tokenizer}, {"vocabulary", vocabulary}, {"safetensors", safetensors},
+    {"numpy", numpy},         {"pickle", pickle},         {"json", json},
+    {"arguments", arguments}, {"figure", figure},
 };
 
 }  // namespace attnviz::fuzz

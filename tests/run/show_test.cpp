@@ -60,8 +60,8 @@ TEST(Show, TheSameInputGivesTheSameBytes) {
 TEST(Show, ChosenLayersAndHeadsAreInTheNames) {
   const TemporaryFolder folder;
   ShowOptions options = options_in(folder);
-  options.figure.layers = {0};
-  options.figure.heads = {3};
+  options.figure.choice.layers = {0};
+  options.figure.choice.heads = {3};
   const Shown shown = visualize_attention("The cat", "cat", options);
   EXPECT_EQ(shown.files[2].filename(), "cat_layer_0_head_3_attention_last_layer_detailed.png");
 }

@@ -68,8 +68,9 @@ TEST_F(SuiteFile, RefusesWhatItDoesNotKnowByName) {
   expect_refused(R"({"texts": ["a"], "figures": ["pie"]})", "none of grid, average, last");
   expect_refused(R"({"texts": ["a"], "figures": "grid"})", "no list of figures");
   expect_refused(R"({"texts": ["a"], "max_tokens": 0})", "no whole number of 1 or more");
-  expect_refused(R"({"texts": [{"name": "a"}]})", "either \"text\" or \"file\"");
-  expect_refused(R"({"texts": [{"text": "a", "file": "b"}]})", "either \"text\" or \"file\"");
+  expect_refused(R"({"texts": [{"name": "a"}]})", "one of \"text\", \"file\" and \"attention\"");
+  expect_refused(R"({"texts": [{"text": "a", "file": "b"}]})",
+                 "one of \"text\", \"file\" and \"attention\"");
   expect_refused(R"({"texts": [{"text": "a", "name": "x/y"}]})", "x/y");
   expect_refused(R"({"texts": [{"text": "a", "name": "x\u001by"}]})", "control character");
   expect_refused(R"({"texts": ["a b", "A  b"]})", "number 2 has the name of another, a_b");

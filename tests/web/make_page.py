@@ -1,9 +1,11 @@
 """Makes a page of made-up patterns, to look at and to test the page without a model.
 
     make_page.py OUT.html [--tokens N] [--layers L] [--heads H] [--bits 8|16] [--sets 1|2]
-                          [--text plain|hostile] [--findings]
+                          [--text plain|hostile] [--findings] [--both-ways] [--queries Q]
+                          [--prompt P] [--top K]
 
 Every fourth head looks at the token before, at the first, back at a repeated token, or broadly.
+--queries: so many, the last of the text where they see no future, else those of another text.
 """
 
 import argparse
@@ -23,6 +25,10 @@ BLUE_RED = "2166ac 4393c3 92c5de d1e5f0 f7f7f7 fddbc7 f4a582 d6604d b2182b".spli
 PLAIN = (
     "To be , or not to be , that is the question : whether ' t is nobler in the mind to suffer "
     "the slings and arrows of outrageous fortune , or to take arms against a sea of troubles"
+).split()
+OTHER = (
+    "Être ou ne pas être , telle est la question . Est-il plus noble pour une âme de souffrir les "
+    "flèches de la fortune outrageante , ou de prendre les armes contre une mer de troubles"
 ).split()
 HOSTILE = [
     "<script>",
@@ -61,7 +67,8 @@ def words_of(kind, n):
     if kind == "hostile":
         words = [HOSTILE[i % len(HOSTILE)] for i in range(n)]
     else:
-        words = [PLAIN[i % len(PLAIN)] for i in range(n)]
+        source = OTHER if kind == "other" else PLAIN
+        words = [source[i % len(source)] for i in range(n)]
         words = [word if i == 0 or word in ",:" else " " + word for i, word in enumerate(words)]
         words = [word + "\n" if i % 97 == 96 else word for i, word in enumerate(words)]
     if n > 4:
@@ -84,10 +91,10 @@ def label_of(word):
     return parts
 
 
-def head_rows(n, kind, words, random_source, causal):
+def head_rows(n, kind, words, random_source, causal, n_queries):
     """Rows of weights, each over the keys that its query may see."""
     if not causal:
-        for q in range(n):
+        for q in range(n_queries):
             row = [random_source.random() ** 4 for _ in range(n)]
             yield [weight / sum(row) for weight in row]
         return
@@ -110,13 +117,24 @@ def head_rows(n, kind, words, random_source, causal):
         yield [weight / total for weight in row]
 
 
-def packed_layer(heads, n, words, bits, seed, causal):
+BLANK = 65534  # stands for what was left out
+
+
+def packed_weight(weight, row, one, top):
+    if top and weight < sorted(row)[-min(top, len(row))]:
+        return BLANK
+    value = int(weight * one + 0.5)
+    return BLANK + 1 if top and value == BLANK else value
+
+
+def packed_layer(heads, n, words, bits, seed, causal, n_queries, top):
     one = 65535 if bits == 16 else 255
     values = array("H")
     for head in heads:
         random_source = random.Random(seed * 1000 + head)
-        for row in head_rows(n, head % 4, words, random_source, causal):
-            values.extend([int(weight * one + 0.5) for weight in row])
+        rows = list(head_rows(n, head % 4, words, random_source, causal, n_queries))
+        for row in rows[-n_queries:]:
+            values.extend([packed_weight(weight, row, one, top) for weight in row])
     raw = values.tobytes()
     planes = raw[0::2] + raw[1::2] if bits == 16 else raw[0::2]
     return base64.b64encode(zlib.compress(planes, 6)).decode()
@@ -141,9 +159,20 @@ def findings(layers):
 
 
 def make_page(
-    tokens=11, layers=6, heads=8, bits=16, sets=1, text="plain", with_findings=False, causal=True
+    tokens=11,
+    layers=6,
+    heads=8,
+    bits=16,
+    sets=1,
+    text="plain",
+    with_findings=False,
+    causal=True,
+    queries=None,
+    prompt=None,
+    top=None,
 ):
     words = words_of(text, tokens)
+    n_queries = queries or tokens
     numbers = [[h for h in range(heads) if (l, h) not in {(3, 2), (3, 5)}] for l in range(layers)]
     blocks, listed = [], []
     for s in range(sets):
@@ -151,8 +180,9 @@ def make_page(
         for layer, head_numbers in enumerate(numbers):
             name = f"s{s}l{layer}"
             layer_list.append({"heads": head_numbers, "data": name})
+            seed = layer + 50 * s * (layer > 1)
             block = packed_layer(
-                head_numbers, tokens, words, bits, layer + 50 * s * (layer > 1), causal
+                head_numbers, tokens, words, bits, seed, causal, n_queries, top
             )
             blocks.append(f'<script type="application/octet-stream" id="{name}">{block}</script>')
         listed.append({"name": ["before", "after"][s] if sets > 1 else "", "layers": layer_list})
@@ -169,6 +199,14 @@ def make_page(
         "sets": listed,
         "colours": {"viridis": palette(VIRIDIS), "blue_red": palette(BLUE_RED)},
     }
+    if queries:
+        query_words = words[-queries:] if causal else words_of("other", queries)
+        data["query_tokens"] = [label_of(word) for word in query_words]
+        data["query_words"] = query_words
+    if prompt:
+        data["n_prompt"] = prompt
+    if top:
+        data["blank"] = BLANK
     if with_findings:
         data["heads"] = findings(numbers)
     escaped = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
@@ -198,9 +236,23 @@ def main():
     parser.add_argument("--sets", type=int, choices=[1, 2], default=1)
     parser.add_argument("--text", choices=["plain", "hostile"], default="plain")
     parser.add_argument("--findings", action="store_true")
+    parser.add_argument("--both-ways", action="store_true")
+    parser.add_argument("--queries", type=int)
+    parser.add_argument("--prompt", type=int)
+    parser.add_argument("--top", type=int)
     given = parser.parse_args()
     page = make_page(
-        given.tokens, given.layers, given.heads, given.bits, given.sets, given.text, given.findings
+        given.tokens,
+        given.layers,
+        given.heads,
+        given.bits,
+        given.sets,
+        given.text,
+        given.findings,
+        not given.both_ways,
+        given.queries,
+        given.prompt,
+        given.top,
     )
     pathlib.Path(given.out).write_text(page)
 

@@ -6,8 +6,9 @@ Needs Debian's python3-selenium, chromium and chromium-driver. Pages made by att
     ATTNVIZ_LONG_PAGE  of 1,024 tokens
 
 and made up by make_page.py where they are not given, as are those of two sets, of hostile tokens, of
-8 bits, of findings, of pruned heads and of a model that sees the future. What a page has to show is
-computed here from the data in the page itself.
+8 bits, of findings, of pruned heads, of a model that sees the future, of cross-attention, of keys kept
+from before, of a continued text and of weights left out. What a page has to show is computed here from
+the data in the page itself.
 """
 
 import base64
@@ -46,10 +47,15 @@ class Data:
         )
         self.json = json.loads(blocks["data"])
         self.blocks = blocks
-        self.n = len(self.json["tokens"])
+        self.n = len(self.json["tokens"])  # of keys
+        queries = self.json.get("query_tokens", self.json["tokens"])
         self.causal = self.json["causal"]
+        self.first = self.n - len(queries) if self.causal else 0
+        self.queries = range(self.first, self.first + len(queries))
         self.labels = ["".join(text for text, _ in parts) for parts in self.json["tokens"]]
+        self.query_labels = ["".join(text for text, _ in parts) for parts in queries]
         self.layers = {}
+        self.starts = {q: self.start(q) for q in self.queries}
 
     def heads(self, layer, set_=0):
         return self.json["sets"][set_]["layers"][layer]["heads"]
@@ -58,7 +64,8 @@ class Data:
         return len(self.json["sets"][0]["layers"])
 
     def start(self, q):
-        return q * (q + 1) // 2 if self.causal else q * self.n
+        """Where its row begins."""
+        return sum(self.end(before) for before in range(self.first, q))
 
     def end(self, q):
         return q + 1 if self.causal else self.n
@@ -74,7 +81,7 @@ class Data:
                 values = array("H", bytes(both))
             else:
                 values = array("H", [byte * 257 for byte in raw])
-            cells = self.start(self.n)
+            cells = self.start(self.queries.stop)
             assert len(values) == cells * len(listed["heads"])
             self.layers[set_, layer] = {
                 head: values[i * cells : (i + 1) * cells] for i, head in enumerate(listed["heads"])
@@ -82,26 +89,31 @@ class Data:
         return self.layers[set_, layer]
 
     def weight(self, layer, head, q, k, set_=0):
-        return self.layer(layer, set_)[head][self.start(q) + k] / ONE
+        """None: it was left out."""
+        value = self.layer(layer, set_)[head][self.starts[q] + k]
+        return None if value == self.json.get("blank") else value / ONE
 
     def row(self, layer, head, q, set_=0):
         return [self.weight(layer, head, q, k, set_) for k in range(self.end(q))]
 
     def column(self, layer, head, k, set_=0):
-        return {
-            q: self.weight(layer, head, q, k, set_) for q in range(k if self.causal else 0, self.n)
-        }
+        return {q: self.weight(layer, head, q, k, set_) for q in self.queries if k < self.end(q)}
 
     def combined(self, how, layers, q, k):
+        """None: all left it out."""
         values = [self.weight(layer, head, q, k) for layer in layers for head in self.heads(layer)]
+        values = [value for value in values if value is not None]
+        if not values:
+            return None
         return max(values) if how == "max" else sum(values) / len(values)
 
     def largest(self):
-        """Of all heads and sets; row 0 of a causal pattern, always 1, does not count."""
-        first = 1 if self.causal and self.n > 1 else 0
+        """Of all heads and sets; a first row of one cell, always 1, does not count."""
+        first = 1 if self.end(self.first) == 1 and len(self.queries) > 1 else 0
+        blank = self.json.get("blank")
         return (
             max(
-                max(values[first:])
+                max(value for value in values[first:] if value != blank)
                 for set_, one in enumerate(self.json["sets"])
                 for layer in range(len(one["layers"]))
                 for values in self.layer(layer, set_).values()
@@ -252,10 +264,13 @@ class PageTest(unittest.TestCase):
         return self.js(
             """const f = JSON.parse(document.getElementById("cells").dataset.frame);
             const box = document.getElementById("cells").getBoundingClientRect();
-            return [box.x + f.left + (arguments[1] - f.k + 0.5) * f.cell, box.y + f.top + (arguments[0] - f.q + 0.5) * f.cell]""",
+            return [box.x + f.left + (arguments[1] - f.k + 0.5) * f.cellWide, box.y + f.top + (arguments[0] - f.q + 0.5) * f.cellHigh]""",
             q,
             k,
         )
+
+    def frame(self):
+        return json.loads(self.find("cells").get_attribute("data-frame"))
 
     def hover(self, x, y):
         self.mouse("mouseMoved", x, y)
@@ -268,16 +283,17 @@ class PageTest(unittest.TestCase):
         self.settle()
 
     def hover_token(self, token):
-        self.hover(*self.centre(self.find(f"t{token}")))
+        """Its number in a text that is both sides, or its element's name: q3, k5."""
+        self.hover(*self.centre(self.find(f"t{token}" if isinstance(token, int) else token)))
 
     def pixel(self, q, k):
         """The colour at a fifth of a cell's width and height: numbers stand in the middle."""
         return tuple(
             self.js(
                 """const canvas = document.getElementById("cells"), f = JSON.parse(canvas.dataset.frame);
-            const place = (from, at, token) => Math.floor((from + (token - at + (f.cell < 20 ? 0.5 : 0.2)) * f.cell) * devicePixelRatio);
+            const place = (from, cell, at, token) => Math.floor((from + (token - at + (cell < 20 ? 0.5 : 0.2)) * cell) * devicePixelRatio);
             const one = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
-            one.drawImage(canvas, -place(f.left, f.k, arguments[1]), -place(f.top, f.q, arguments[0]));
+            one.drawImage(canvas, -place(f.left, f.cellWide, f.k, arguments[1]), -place(f.top, f.cellHigh, f.q, arguments[0]));
             return [...one.getImageData(0, 0, 1, 1).data]""",
                 q,
                 k,
@@ -298,7 +314,7 @@ class PageTest(unittest.TestCase):
     def background(self, token):
         return self.js(
             "return getComputedStyle(document.getElementById(arguments[0])).backgroundColor",
-            f"t{token}",
+            f"t{token}" if isinstance(token, int) else token,
         )
 
     def has_tint(self, token):
@@ -318,7 +334,7 @@ class PageTest(unittest.TestCase):
     def assert_strongest(self, listed, weights):
         """weights: {position: weight}. The list holds the largest, in order, to three decimals."""
         best = sorted(
-            (item for item in weights.items() if round(item[1] * ONE)),
+            (item for item in weights.items() if round((item[1] or 0) * ONE)),
             key=lambda item: (-abs(item[1]), item[0]),
         )[:10]
         self.assertTrue(best)
@@ -821,6 +837,498 @@ class PageTest(unittest.TestCase):
         self.assert_strongest(self.list_of("queries"), data.column(1, 1, 4))
         self.assertEqual(self.pixel(2, 9)[3], 255)
 
+    # -- other queries than keys
+
+    def cross(self, address=""):
+        """What writes "Être ou ne pas" looks at "To be, or not"."""
+        page = self.page("cross", tokens=14, queries=9, causal=False)
+        return self.open(*page, address)
+
+    def kept(self, address=""):
+        """Of 30 tokens the last 12 are queries, and the last 8 the model's own."""
+        return self.open(*self.page("kept", tokens=30, queries=12, prompt=22), address)
+
+    def assert_tints(self, weights, largest):
+        """weights: {name of a token's element: weight}."""
+        for name, weight in weights.items():
+            strength = weight / largest * 16
+            if abs(strength - 0.5) > 0.01:  # else rounding decides
+                self.assertEqual(self.has_tint(name), strength > 0.5, name)
+
+    def test_cross_attention_has_a_text_for_each_side(self):
+        data = self.cross("#L1H1")
+        self.assertEqual(
+            self.js(
+                "return [...document.querySelectorAll('#texts > *')].map((e) => e.ariaLabel || e.textContent)"
+            ),
+            [
+                "Queries",
+                "The queries, token by token",
+                "Keys",
+                "The keys, token by token",
+            ],
+        )
+        for name, words in [("text", "query_words"), ("key-text", "words")]:
+            shown = self.js(
+                "return [...document.getElementById(arguments[0]).children].map((e) => e.textContent)",
+                name,
+            )
+            self.assertEqual(shown, [word or "<0xE2>" for word in data.json[words]])
+        self.assertIn("9 queries, 14 keys", self.text("origin"))
+
+    def test_a_query_of_another_text_shows_what_it_attends_to(self):
+        data = self.cross("#L1H1")
+        self.hover_token("q3")
+        row = data.row(1, 1, 3)
+        self.assert_strongest(self.list_of("keys"), dict(enumerate(row)))
+        self.assertFalse(self.find("queries").is_displayed())
+        self.assert_tints({f"k{k}": weight for k, weight in enumerate(row)}, data.largest())
+        self.assertFalse(any(self.has_tint(f"q{q}") for q in data.queries))
+        self.assertEqual(self.shown_weight(), round(max(row), 3))
+        self.assertIn(f"query 3 {data.query_labels[3]}", self.text("readout"))
+        self.assertIn("is-query", self.find("q3").get_attribute("class"))
+
+    def test_a_key_of_another_text_shows_what_attends_to_it(self):
+        data = self.cross("#L1H1")
+        self.hover_token("k12")  # beyond the last query
+        column = data.column(1, 1, 12)
+        self.assert_strongest(self.list_of("queries"), column)
+        self.assertFalse(self.find("keys").is_displayed())
+        self.assert_tints({f"q{q}": weight for q, weight in column.items()}, data.largest())
+        self.assertFalse(any(self.has_tint(f"k{k}") for k in range(data.n)))
+        self.assertEqual(self.shown_weight(), round(max(column.values()), 3))
+        self.assertIn(f"key 12 {data.labels[12]}", self.text("readout"))
+
+    def test_what_is_listed_is_of_the_other_text(self):
+        data = self.cross("#L1H1&k=12")
+        labels = "return [...document.querySelectorAll(`#${arguments[0]} .token`)].map((e) => e.textContent)"
+        listed = [q for q, _ in self.list_of("queries")]
+        self.assertEqual(self.js(labels, "queries"), [data.query_labels[q] for q in listed])
+        self.browser.find_element(By.CSS_SELECTOR, "#queries button").click()
+        self.settle()
+        self.assertEqual(self.js("return location.hash"), f"#L1H1&q={listed[0]}")
+        listed = [k for k, _ in self.list_of("keys")]
+        self.assertEqual(self.js(labels, "keys"), [data.labels[k] for k in listed])
+        self.browser.find_element(By.CSS_SELECTOR, "#keys button").click()
+        self.settle()
+        self.assertEqual(self.js("return location.hash"), f"#L1H1&k={listed[0]}")
+
+    def test_cells_of_cross_attention(self):
+        data = self.cross("#L1H1")
+        palette = data.palette("viridis")
+        for q, k in [(0, 0), (0, 13), (8, 0), (8, 13), (3, 5)]:
+            weight = data.weight(1, 1, q, k)
+            self.assertEqual(
+                self.pixel(q, k), (*colour_of(weight / data.largest(), palette), 255), (q, k)
+            )
+            self.hover(*self.cell(q, k))
+            self.assertEqual(self.shown_weight(), round(weight, 3))
+            readout = self.text("readout")
+            self.assertIn(f"query {q} {data.query_labels[q]} → key {k} {data.labels[k]}", readout)
+        frame = self.frame()
+        self.assertEqual(frame["cellWide"], frame["cellHigh"])
+        self.assertEqual((frame["rows"], frame["columns"]), (9, 14))
+        # What stands before a row is its query, what stands below a column its key.
+        x, y = self.cell(4, 0)
+        self.hover(x - frame["cellWide"], y)
+        self.assert_strongest(self.list_of("keys"), dict(enumerate(data.row(1, 1, 4))))
+        x, y = self.cell(8, 11)
+        self.hover(x, y + frame["cellHigh"])
+        self.assert_strongest(self.list_of("queries"), data.column(1, 1, 11))
+
+    def test_pins_of_cross_attention_stay_in_the_address(self):
+        data = self.cross("#L1H1")
+        address = lambda: self.js("return location.hash")
+        self.click(*self.centre(self.find("q3")))
+        self.assertEqual(address(), "#L1H1&q=3")
+        self.hover_token("k5")
+        self.assertEqual(self.shown_weight(), round(data.weight(1, 1, 3, 5), 3))
+        self.hover_token("q6")  # of its own side: shown by itself
+        self.assertIn("query 6", self.text("readout"))
+        self.click(*self.centre(self.find("k13")))
+        self.assertEqual(address(), "#L1H1&k=13")
+        self.hover_token("q6")
+        self.assertEqual(self.shown_weight(), round(data.weight(1, 1, 6, 13), 3))
+        self.click(*self.cell(6, 2))
+        self.assertEqual(address(), "#L1H1&q=6&k=2")
+        self.click(*self.cell(2, 2))
+        self.assertEqual(address(), "#L1H1&q=2&k=2")
+        self.hover(2, 2)
+        for opened in ["#L1H1&q=6&k=2", "#L1H1&q=2&k=2"]:  # no token is both
+            self.cross(opened)
+            q = int(opened[8])
+            self.assertEqual(self.shown_weight(), round(data.weight(1, 1, q, 2), 3))
+            self.assert_strongest(self.list_of("keys"), dict(enumerate(data.row(1, 1, q))))
+            self.assert_strongest(self.list_of("queries"), data.column(1, 1, 2))
+            self.assertEqual(self.find(f"q{q}").get_attribute("class"), "is-query")
+            self.assertEqual(self.find("k2").get_attribute("class"), "is-key")
+        self.cross("#L1H1&q=12&k=99")  # there are none such
+        self.assertIn("Point at", self.text("readout"))
+
+    def test_each_text_is_walked_by_the_keyboard(self):
+        self.cross("#L1H1&k=3")
+        self.js("document.getElementById('key-text').focus()")
+        self.press(Keys.ARROW_RIGHT)
+        self.assertIn("&k=4", self.js("return location.hash"))
+        self.assertEqual(self.find("key-text").get_attribute("aria-activedescendant"), "k4")
+        self.assertEqual(self.find("k4").get_attribute("aria-selected"), "true")
+        self.assertRegex(self.js("return said.textContent"), "^key 4 .* is attended by ")
+        self.js("document.getElementById('text').focus()")
+        self.press(Keys.ARROW_LEFT)
+        self.assertIn("&q=8", self.js("return location.hash"))
+        self.js("document.activeElement.blur()")
+        self.press("j")  # through both
+        self.assertIn("&k=0", self.js("return location.hash"))
+        self.press("k")
+        self.assertIn("&q=8", self.js("return location.hash"))
+
+    def test_search_looks_through_both_texts(self):
+        self.cross("#L1H1")
+        self.find("search").send_keys("t")
+        marked = self.js("return [...document.querySelectorAll('.is-match')].map((e) => e.id)")
+        data = self.cross("#L1H1")
+        expected = [
+            f"{side}{i}"
+            for side, words in [("q", "query_words"), ("k", "words")]
+            for i, word in enumerate(data.json[words])
+            if "t" in word.lower()
+        ]
+        self.assertEqual(marked, expected)
+        self.assertGreater(len({name[0] for name in marked}), 1)
+        self.find("search").send_keys("t")
+        self.assertEqual(self.text("found"), f"{len(expected)} found")
+        self.press(Keys.ENTER)
+        self.assertIn(f"&q={expected[0][1:]}", self.js("return location.hash"))
+        for _ in expected[1:]:
+            self.press(Keys.ENTER)
+        self.assertIn(f"&k={expected[-1][1:]}", self.js("return location.hash"))
+
+    def test_mean_and_maximum_of_cross_attention(self):
+        for how in ["mean", "max"]:
+            data = self.cross(f"#L1{how}")
+            for q, k in [(0, 13), (8, 0), (8, 13)]:
+                self.hover(*self.cell(q, k))
+                self.assertAlmostEqual(
+                    self.shown_weight(), data.combined(how, [1], q, k), delta=0.00052
+                )
+
+    def thumbnail(self, name):
+        """Its width and height as shown, and of its pixels, and these."""
+        self.wait_until(
+            "return [...document.querySelectorAll('#grid canvas')].every((c) => c.width !== 300)"
+        )
+        return self.js(
+            """const c = document.querySelector(`#grid a[href="${arguments[0]}"] canvas`);
+            return [c.clientWidth, c.clientHeight, c.width, c.height,
+                    [...c.getContext("2d").getImageData(0, 0, c.width, c.height).data]]""",
+            f"#{name}",
+        )
+
+    def test_thumbnails_are_as_broad_as_their_patterns(self):
+        data = self.cross()
+        wide, high, columns, rows, pixels = self.thumbnail("L1H1")
+        self.assertEqual((columns, rows), (14, 9))
+        self.assertAlmostEqual(wide / high, 14 / 9, delta=0.03)
+        palette, largest = data.palette("viridis"), data.largest()
+        for q in data.queries:
+            for k in range(data.n):
+                at = 4 * (q * columns + k)
+                self.assertEqual(
+                    tuple(pixels[at : at + 3]),
+                    colour_of(data.weight(1, 1, q, k) / largest, palette),
+                    (q, k),
+                )
+        self.hover_token("k13")
+        self.assertEqual(self.find("grid").get_attribute("class"), "has-key")
+        mark = self.js(
+            "return parseFloat(getComputedStyle(document.querySelector('#grid a'), '::after').left)"
+        )
+        self.assertAlmostEqual(mark, 13.5 / 14 * wide, delta=2)
+
+    def test_few_queries_of_many_keys_are_no_mere_strip(self):
+        data = self.open(*self.page("wide", tokens=200, queries=5, causal=False), "#L1H1")
+        frame = self.frame()
+        self.assertGreater(5 * frame["cellHigh"], 200 * frame["cellWide"] / 3)
+        for _ in range(5):
+            self.press("+")
+        frame = self.frame()
+        self.assertEqual(frame["rows"], 5)
+        self.assertLess(frame["columns"], 20)
+        k = frame["k"] + 2
+        self.hover(*self.cell(4, k))
+        self.assertEqual(self.shown_weight(), round(data.weight(1, 1, 4, k), 3))
+        x, y = self.cell(2, k)
+        self.mouse("mousePressed", x, y, button="left", clickCount=1)
+        self.mouse("mouseMoved", x - 3 * frame["cellWide"], y, button="left", buttons=1)
+        self.mouse(
+            "mouseReleased", x - 3 * frame["cellWide"], y, button="left", clickCount=1
+        )
+        self.frames()
+        self.assertEqual(self.frame()["k"], frame["k"] + 3)
+        self.press("0")
+        self.assertEqual(self.frame()["columns"], 200)
+
+    def test_one_query_alone_is_no_wall(self):
+        data = self.open(*self.page("step", tokens=30, queries=1), "#L1H2")
+        frame = self.frame()
+        self.assertGreater(frame["cellHigh"], frame["cellWide"])
+        self.assertLess(frame["cellHigh"], 4 * frame["cellWide"])
+        self.hover(*self.cell(29, 29))
+        self.assertEqual(self.shown_weight(), round(data.weight(1, 2, 29, 29), 3))
+
+    def test_saves_a_broad_png_of_a_broad_pattern(self):
+        self.cross("#L1H1&k=3")
+        folder = tempfile.mkdtemp(dir=self.folder.name)
+        self.browser.execute_cdp_cmd(
+            "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": folder}
+        )
+        sizes = []
+        for name, address in [("L1H1", "#L1H1"), ("all_heads", "#all")]:
+            self.cross(address)
+            self.find("save").click()
+            path = pathlib.Path(folder, f"attention_{name}.png")
+            end = time.monotonic() + 20
+            while not path.exists() and time.monotonic() < end:
+                time.sleep(0.05)
+            sizes.append(struct.unpack(">II", path.read_bytes()[16:24]))
+        for width, height in sizes:
+            self.assertGreater(width, 1.1 * height)
+
+    def test_queries_begin_after_keys_that_were_kept(self):
+        data = self.kept("#L1H2")
+        self.assertEqual(data.first, 18)
+        self.assertEqual(len(self.browser.find_elements(By.CSS_SELECTOR, "#texts .text")), 1)
+        palette = data.palette("viridis")
+        for q, k in [(18, 0), (18, 18), (29, 29), (24, 7)]:
+            weight = data.weight(1, 2, q, k)
+            self.assertEqual(
+                self.pixel(q, k), (*colour_of(weight / data.largest(), palette), 255), (q, k)
+            )
+            self.hover(*self.cell(q, k))
+            self.assertEqual(self.shown_weight(), round(weight, 3))
+            self.assertIn(f"query {q} {data.labels[q]} → key {k}", self.text("readout"))
+        self.assertEqual(self.pixel(18, 19)[3], 0)
+        self.hover(*self.cell(18, 19))
+        self.assertIn("in its future", self.text("readout"))
+        self.hover_token(24)
+        self.assert_strongest(self.list_of("keys"), dict(enumerate(data.row(1, 2, 24))))
+        self.assert_strongest(self.list_of("queries"), data.column(1, 2, 24))
+        self.hover_token(5)  # which is a key alone
+        self.assertFalse(self.find("keys").is_displayed())
+        self.assert_strongest(self.list_of("queries"), data.column(1, 2, 5))
+        self.assert_tints(
+            {f"t{q}": weight for q, weight in data.column(1, 2, 5).items()}, data.largest()
+        )
+
+    def test_a_kept_key_is_pinned(self):
+        data = self.kept("#L1H2")
+        self.click(*self.centre(self.find("t5")))
+        self.assertEqual(self.js("return location.hash"), "#L1H2&k=5")
+        self.hover_token(20)
+        self.assertEqual(self.shown_weight(), round(data.weight(1, 2, 20, 5), 3))
+        self.press("j")
+        self.assertEqual(self.js("return location.hash"), "#L1H2&k=6")
+        self.kept("#L1H2&k=17")
+        self.press("j")
+        self.assertEqual(self.js("return location.hash"), "#L1H2&q=18")
+        self.hover_token(5)
+        self.assertEqual(self.shown_weight(), round(data.weight(1, 2, 18, 5), 3))
+
+    def test_other_shapes_fit_a_narrow_window(self):
+        self.browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": 360, "height": 700, "deviceScaleFactor": 2, "mobile": False},
+        )
+        try:
+            for show in [self.cross, self.kept]:
+                for address in ["", "#L1H1&k=3"]:
+                    show(address)
+                    self.assertLessEqual(
+                        self.js(
+                            "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+                        ),
+                        0,
+                    )
+        finally:
+            self.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+    # -- a continuation
+
+    LINE = (180, 180, 180)
+
+    def at_corner(self, q, k, right, down):
+        """The colour of the pixel just before the upper left corner of a cell, moved by cells."""
+        return tuple(
+            self.js(
+                """const canvas = document.getElementById("cells"), f = JSON.parse(canvas.dataset.frame);
+            const [q, k, right, down] = arguments;
+            const x = Math.round(f.left + (k - f.k) * f.cellWide) - 1 + Math.round(right * f.cellWide);
+            const y = Math.round(f.top + (q - f.q) * f.cellHigh) - 1 + Math.round(down * f.cellHigh);
+            const one = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
+            one.drawImage(canvas, -x, -y);
+            return [...one.getImageData(0, 0, 1, 1).data].slice(0, 3)""",
+                q,
+                k,
+                right,
+                down,
+            )
+        )
+
+    def test_lines_show_where_the_continuation_begins(self):
+        self.open(*self.page("continued", tokens=12, prompt=7), "#L1H2")
+        for k in range(7):
+            self.assertEqual(self.at_corner(7, k, 0.5, 0), self.LINE, k)
+        for q in range(7, 12):
+            self.assertEqual(self.at_corner(q, 7, 0, 0.5), self.LINE, q)
+        for k in range(8, 12):  # not into the future
+            self.assertNotEqual(self.at_corner(7, k, 0.5, 0), self.LINE, k)
+        for q in range(6):
+            self.assertNotEqual(self.at_corner(q, 7, 0, 0.5), self.LINE, q)
+        self.assertNotEqual(self.at_corner(8, 3, 0.5, 0), self.LINE)
+        self.kept("#L1H2")
+        self.assertEqual(self.at_corner(22, 3, 0.5, 0), self.LINE)
+        self.assertEqual(self.at_corner(25, 22, 0, 0.5), self.LINE)
+        self.assertNotEqual(self.at_corner(18, 3, 0.5, 0), self.LINE)
+
+    def test_where_all_queries_are_the_models_own_there_is_one_line(self):
+        self.open(*self.page("all_own", tokens=12, queries=4, prompt=6), "#L1H2")
+        for q in range(8, 12):
+            self.assertEqual(self.at_corner(q, 6, 0, 0.5), self.LINE, q)
+            self.assertNotEqual(self.at_corner(q, 3, 0.5, 0), self.LINE, q)
+        self.assertEqual(self.js("return borderLines().length"), 1)
+
+    def test_thumbnails_show_where_the_continuation_begins(self):
+        self.open(*self.page("continued", tokens=12, prompt=7), "")
+        for kind, expected in [("across", (0, 7, 7, 7)), ("down", (7, 7, 7, 12))]:
+            box = self.js(
+                """const a = document.querySelector("#grid a"), box = a.getBoundingClientRect();
+                const line = a.querySelector(`i.${arguments[0]}`).getBoundingClientRect();
+                return [(line.left - box.left) / box.width, (line.top - box.top) / box.height,
+                        (line.right - box.left) / box.width, (line.bottom - box.top) / box.height]""",
+                kind,
+            )
+            for shown, wanted in zip(box, expected):
+                self.assertAlmostEqual(12 * shown, wanted, delta=0.1)
+
+    def test_what_the_model_wrote_is_marked_and_said(self):
+        data = self.open(*self.page("continued", tokens=12, prompt=7), "#L1H2")
+        own = self.js("return [...document.querySelectorAll('.is-own')].map((e) => e.id)")
+        self.assertEqual(own, [f"t{token}" for token in range(7, 12)])
+        self.assertEqual(
+            self.find("t9").get_attribute("aria-label"),
+            f"{data.json['words'][9]}, written by the model",
+        )
+        self.assertIsNone(self.find("t6").get_attribute("aria-label"))
+        for name in ["text", "cells"]:
+            self.assertIn(
+                "from 7 on written by the model", self.find(name).get_attribute("aria-label")
+            )
+        self.assertIn("Beyond the lines: written by the model", self.text("foot"))
+        self.assertIn("written by the model", self.text("legend"))
+        self.assertIn("5 written by the model", self.text("origin"))
+        self.press("k")
+        self.assertRegex(
+            self.js("return said.textContent"), r"^11 .*, written by the model, attends to "
+        )
+        self.short("#L1H2")
+        self.assertEqual(self.js("return document.querySelectorAll('.is-own, #grid i').length"), 0)
+        self.assertNotIn("written by the model", self.js("return document.body.innerText"))
+
+    # -- weights left out
+
+    def left_out(self, address=""):
+        return self.open(*self.page("left_out", tokens=14, top=3), address)
+
+    def some_left_out(self, data):
+        return [
+            (q, k) for q in data.queries for k, w in enumerate(data.row(1, 2, q)) if w is None
+        ]
+
+    def test_weights_left_out_are_blank(self):
+        data = self.left_out("#L1H2")
+        blanks = self.some_left_out(data)
+        self.assertGreater(len(blanks), 40)
+        palette = data.palette("viridis")
+        for q in data.queries:
+            for k, weight in enumerate(data.row(1, 2, q)):
+                pixel = self.pixel(q, k)
+                if weight is None:
+                    self.assertEqual(pixel[3], 0, (q, k))
+                else:
+                    expected = colour_of(weight / data.largest(), palette)
+                    self.assertEqual(pixel, (*expected, 255), (q, k))
+        self.hover(*self.cell(*blanks[0]))
+        self.assertIn("left out", self.text("readout"))
+        q = blanks[-1][0]
+        self.hover_token(q)
+        self.assertEqual(len(self.list_of("keys")), 3)
+        self.assert_strongest(self.list_of("keys"), dict(enumerate(data.row(1, 2, q))))
+        self.hover_token(6)
+        self.assert_strongest(self.list_of("queries"), data.column(1, 2, 6))
+        self.assertFalse(self.has_tint([k for of, k in blanks if of == 6][0]))
+        self.assertIn("was left out is left blank", self.text("foot"))
+
+    def test_weights_left_out_are_blank_in_thumbnails(self):
+        data = self.left_out()
+        _, _, columns, _, pixels = self.thumbnail("L1H2")
+        for q in data.queries:
+            for k, weight in enumerate(data.row(1, 2, q)):
+                self.assertEqual(pixels[4 * (q * columns + k) + 3], 0 if weight is None else 255)
+
+    def test_what_was_left_out_hides_no_weight_under_the_same_pixel(self):
+        page = self.page("left_out_many", tokens=300, top=3, layers=2, heads=3)
+        data = self.open(*page, "")
+        _, _, columns, rows, pixels = self.thumbnail("L1H2")
+        self.assertLess(columns, 300)
+        palette, n_blank = data.palette("viridis"), 0
+        for y in range(0, rows, 3):
+            for x in range(columns):
+                span = lambda p: range(p * 300 // columns, (p + 1) * 300 // columns)
+                weights = [
+                    data.weight(1, 2, q, k) for q in span(y) for k in span(x) if k < data.end(q)
+                ]
+                weights = [weight for weight in weights if weight is not None]
+                pixel = tuple(pixels[4 * (y * columns + x) :][:4])
+                n_blank += not weights
+                if weights:
+                    place = math.log(max(*weights, 0.001) / 0.001) / math.log(1000)
+                    self.assertEqual(pixel, (*colour_of(place, palette), 255), (y, x))
+                else:
+                    self.assertEqual(pixel[3], 0, (y, x))
+        self.assertGreater(n_blank, 100)
+
+    def test_means_are_over_the_weights_that_are_there(self):
+        for how in ["mean", "max"]:
+            data = self.left_out(f"#L1{how}")
+            kinds = set()
+            for q, k in [(13, k) for k in range(14)] + [(8, k) for k in range(9)]:
+                expected = data.combined(how, [1], q, k)
+                self.hover(*self.cell(q, k))
+                if expected is None:
+                    self.assertIn("left out", self.text("readout"))
+                else:
+                    self.assertAlmostEqual(self.shown_weight(), expected, delta=0.00052)
+                kinds.add(expected is None)
+            self.assertEqual(kinds, {True, False})
+            self.assertIn("those that show a weight", self.text("kind"))
+
+    def test_a_difference_is_blank_where_either_is(self):
+        page = self.page("left_out_pair", tokens=14, top=3, sets=2)
+        data = self.open(*page, "#L3H1&show=difference")
+        of_one = []  # that the other set left out
+        for q in data.queries:
+            for k in range(q + 1):
+                pair = [data.weight(3, 1, q, k, set_) for set_ in [0, 1]]
+                self.assertEqual(self.pixel(q, k)[3], 0 if None in pair else 255, (q, k))
+                if pair.count(None) == 1:
+                    of_one.append((q, k))
+        self.assertTrue(of_one)
+        q, k = of_one[0]
+        self.hover(*self.cell(q, k))
+        self.assertIn("left out", self.text("readout"))
+        self.hover_token(q)
+        self.assertFalse(self.has_tint(k))
+
     # -- 1,024 tokens
 
     def test_many_tokens_have_all_their_thumbnails(self):
@@ -895,22 +1403,23 @@ class PageTest(unittest.TestCase):
         data = self.long("#L1H1&q=700")
         for _ in range(8):
             self.press("+")
-        frame = json.loads(self.find("cells").get_attribute("data-frame"))
-        self.assertLess(frame["n"], 24)
-        self.assertTrue(frame["q"] <= 700 < frame["q"] + frame["n"])
+        frame = self.frame()
+        self.assertLess(frame["rows"], 24)
+        self.assertEqual(frame["rows"], frame["columns"])
+        self.assertTrue(frame["q"] <= 700 < frame["q"] + frame["rows"])
         self.hover(*self.cell(700, 699))
         self.assertEqual(
             self.shown_weight(), round(data.weight(1, 1, 700, 699), 3)
         )
         x, y = self.cell(700, 700)
         self.mouse("mousePressed", x, y, button="left", clickCount=1)
-        self.mouse("mouseMoved", x + 3 * frame["cell"], y, button="left", buttons=1)
-        self.mouse("mouseReleased", x + 3 * frame["cell"], y, button="left", clickCount=1)
+        self.mouse("mouseMoved", x + 3 * frame["cellWide"], y, button="left", buttons=1)
+        self.mouse("mouseReleased", x + 3 * frame["cellWide"], y, button="left", clickCount=1)
         self.frames()
-        moved = json.loads(self.find("cells").get_attribute("data-frame"))
+        moved = self.frame()
         self.assertEqual(moved["k"], frame["k"] - 3)
         self.press("0")
-        self.assertEqual(json.loads(self.find("cells").get_attribute("data-frame"))["n"], 1024)
+        self.assertEqual(self.frame()["rows"], 1024)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,50 @@
+#include "dump/stored.h"
+
+#include "attnviz/dump.h"
+#include "attnviz/error.h"
+#include "attnviz/file.h"
+
+namespace attnviz {
+namespace {
+
+enum class Format { safetensors, numpy, none };
+
+Format format_of(const std::string& start) {
+  if (start.starts_with("\x93NUMPY") || start.starts_with("PK\x03\x04")) return Format::numpy;
+  if (start.size() == 9 && start[8] == '{') return Format::safetensors;
+  return Format::none;
+}
+
+}  // namespace
+
+bool may_hold_attention(const std::filesystem::path& path) {
+  const std::string ending = path.extension().string();
+  if (ending == ".safetensors" || ending == ".npy" || ending == ".npz") return true;
+  const std::string start = read_file_start(path, 9);
+  // A TorchScript model is a zip archive, too, as .npz is.
+  return format_of(start) != Format::none && !start.starts_with("PK");
+}
+
+dump::Stored dump::read_stored(const std::filesystem::path& path) {
+  Stored stored;
+  switch (format_of(read_file_start(path, 9))) {
+    case Format::safetensors: {
+      SafetensorsFile file = read_safetensors(path);
+      stored.tensors = std::move(file.tensors);
+      stored.metadata = std::move(file.metadata);
+      return stored;
+    }
+    case Format::numpy: {
+      NumpyFile file = read_numpy(path);
+      stored.tensors = std::move(file.tensors);
+      stored.texts = std::move(file.texts);
+      return stored;
+    }
+    case Format::none:
+      break;
+  }
+  throw ModelError("cannot read " + path.string() +
+                   ": it is neither a safetensors file nor NumPy's .npy or .npz");
+}
+
+}  // namespace attnviz

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace attnviz {
+
+/// Where patterns come from.
+struct Source {
+  std::filesystem::path file;     ///< a model, or a file of attention; its folder is told nowhere
+  std::string sha256;             ///< of the file
+  std::string vocabulary_sha256;  ///< empty: none was used
+  bool is_dump = false;
+};
+
+/// Throws FileError. Reads both; vocabulary: its folder.
+[[nodiscard]] Source source_of_model(const std::filesystem::path& model,
+                                     const std::filesystem::path& vocabulary);
+/// vocabulary: empty where none is used.
+[[nodiscard]] Source source_of_dump(const std::filesystem::path& attention,
+                                    const std::filesystem::path& vocabulary);
+
+/// Of both files of a vocabulary's folder. Throws FileError.
+[[nodiscard]] std::string vocabulary_sha256(const std::filesystem::path& folder);
+
+}  // namespace attnviz
