@@ -37,6 +37,8 @@ struct AttentionDump {
   AttentionPatterns patterns;
   SideTokens queries, keys;
   std::string text, model;  ///< what the file says of them; empty where it says nothing
+  /// So many of the keys were given, the rest the model went on with; none: the file says nothing.
+  std::optional<std::int64_t> n_prompt;
   /// What is not as in other files, for the user to know: one line each.
   std::vector<std::string> remarks;
 };

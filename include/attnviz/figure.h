@@ -136,9 +136,9 @@ struct Image {
 /// 15 × 10 inches for 6 layers.
 [[nodiscard]] Drawing layout_layer_averages(const View& view, const FigureOptions& options = {});
 
-/// The last (chosen) layer, the mean over its (chosen) heads, Blues, with its numbers in the cells
+/// The last layer that has (chosen) heads, the mean over them, Blues, with its numbers in the cells
 /// where they fit. Always 12 × 8 inches. Where nothing was chosen and the last layer has no heads
-/// left, the picture says that. Throws UsageError also where the layer has none of the chosen.
+/// left, the picture says that.
 [[nodiscard]] Drawing layout_last_layer(const View& view, const FigureOptions& options = {});
 
 /// Throws FigureError for a drawing that reaches beyond its picture.

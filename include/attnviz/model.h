@@ -51,7 +51,7 @@ struct ModelInfo {
   std::optional<GptRecord> record;        ///< of a model that attnviz made
 };
 
-/// A TorchScript GPT in evaluation mode; half and bfloat16 weights become float32 on the CPU.
+/// A TorchScript GPT in evaluation mode; half and bfloat16 weights become float32.
 ///
 ///     Model model("models/demo.pt");
 ///     model.capture({464, 3797, 3332});           // per layer [head, 3, 3]

@@ -97,6 +97,8 @@ struct Survey {
   bool layers_share_weights = false;
   std::int64_t n_cut =
       0;  ///< texts that were longer than max_tokens, or than the model's positions
+  /// What is not as usual in files of attention, each once.
+  std::vector<std::string> remarks;
   /// Texts that could not be read or run, and why; by name.
   std::vector<std::pair<std::string, std::string>> skipped;
 };

@@ -69,7 +69,8 @@ using Label = std::vector<LabelPart>;
 
 /// The same of tokens as other tokenizers name them, by their marks: byte-level BPE's (`Ġcat`),
 /// SentencePiece's (`▁cat`, `<0x0A>`) and WordPiece's (`##able`, others begin with a space). Where
-/// none of the tokens has a mark, all stand for themselves.
+/// none of the tokens has a mark or a space, each is a word, and all but the first begin with a
+/// space; where one has a space, all stand for themselves.
 [[nodiscard]] std::vector<std::string> pieces_named(const std::vector<std::string>& tokens);
 
 /// One label per piece, as token_labels has them.

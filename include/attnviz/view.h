@@ -36,8 +36,8 @@ struct View {
 [[nodiscard]] AttentionPatterns select_heads(AttentionPatterns patterns, const HeadChoice& choice);
 
 /// Words instead of tokens (Clark et al. 2019, section 4.1): attention to a word is the sum over
-/// its pieces, attention from a word the mean over its pieces. Rows still sum to 1. starts: at
-/// which query and which key each word begins, ascending from 0, as word_starts gives them. Labels
+/// its pieces, attention from a word the mean over its pieces. Rows still sum to 1. Both lists
+/// say where words begin, ascending from 0, as word_starts gives them. Labels
 /// are joined; n_prompt becomes that of the words that begin in the prompt.
 /// Throws ShapeError for starts that are no such places.
 [[nodiscard]] View merge_words(View view, std::span<const std::size_t> query_starts,

@@ -129,7 +129,7 @@ LeftOut left_out(std::int64_t n_queries, std::int64_t n_keys, bool causal, const
   const LeftOut out{sees_nothing_else ? 1 : 0, 1};
   if (n_keys > out.keys && n_queries > out.queries) return out;
   throw ShapeError("without the first key nothing is left of " + std::to_string(n_keys) +
-                   (n_keys == 1 ? " key" : " keys"));
+                   (n_keys == 1 ? " key" : " keys") + "; show it with its first key");
 }
 
 std::vector<std::string> notes_of(const Focus& focus) {

@@ -67,6 +67,10 @@ CLI::Validator one_of(const std::vector<std::string>& names);
 /// Refuses "", which a script gives when a variable of its own is not set.
 CLI::Validator not_empty();
 
+/// Refuses what is no number above 0, or of 0 or more.
+CLI::Validator positive();
+CLI::Validator not_negative();
+
 /// A whole number above 0, its default shown.
 CLI::Option* add_number(CLI::App& app, const char* name, std::int64_t& value, const char* help);
 

@@ -47,7 +47,7 @@ Run set_up_compare(CLI::App& app) {
       ->check(not_empty())
       ->option_text("F...");
   app.add_option("--max-tokens", arguments->max_tokens, "cut longer texts there")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(positive())
       ->option_text("N");
   add_tolerance(app, "--pattern", options.tolerance.pattern,
                 "a weight may differ by so much (default: by rounding)");

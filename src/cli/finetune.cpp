@@ -20,19 +20,19 @@ void add_training(CLI::App& app, FinetuneRunOptions& options) {
   };
   number("--epochs", how.epochs, "times that the texts are seen");
   app.add_option("--lr", how.learning_rate, "learning rate of AdamW, after a short warm-up")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(positive())
       ->option_text("X [1e-05]")
       ->group("Training");
   number("--batch", how.batch, "windows that are computed together");
   number("--accumulate", how.accumulate, "batches that make one step");
   number("--context", how.context, "tokens in a window");
   app.add_option("--clip", how.clip, "largest norm of the gradients")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(positive())
       ->option_text("X [1]")
       ->group("Training");
   app.add_option("--softmax-samples", how.softmax_samples,
                  "softmax over the batch's tokens and N others, which is faster; 0: over all")
-      ->check(CLI::NonNegativeNumber.description(""))
+      ->check(not_negative())
       ->option_text("N [0]")
       ->group("Training");
   app.add_option("--seed", how.seed, "of the windows' order and of dropout")

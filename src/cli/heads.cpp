@@ -96,6 +96,9 @@ void add_output_options(CLI::App& app, command::HeadsArguments& arguments) {
              const bool is_head = name.size() > 1 && name[0] == 'L' && std::isdigit(name[1]) != 0;
              if (is_head) {
                arguments.choice.only.push_back(head_named(name));
+             } else if (names.size() > 1) {
+               throw UsageError("--only takes several heads, or one label or flag; not " + name +
+                                " among others");
              } else {
                arguments.only = name;
              }

@@ -23,7 +23,7 @@ Run set_up_import(CLI::App& app) {
       ->check(not_empty())
       ->option_text("MODEL.pt");
   const auto number = [&](const char* name, std::optional<std::int64_t>& value, const char* help) {
-    app.add_option(name, value, help)->check(CLI::PositiveNumber.description(""))->option_text("N");
+    app.add_option(name, value, help)->check(positive())->option_text("N");
   };
   number("--heads", options.import.n_heads, "heads in each layer, where the file does not say");
   number("--layers", options.import.n_layers, "layers, where they share one set of weights");

@@ -11,9 +11,34 @@ CLI::Validator not_empty() {
           ""};
 }
 
+namespace {
+
+/// CLI11's own says its bounds in 309 digits, and takes -1 for a large number without a sign.
+CLI::Validator number_where(bool (*is_fine)(double), const char* wanted) {
+  return {[is_fine, wanted](const std::string& text) {
+            constexpr double kMost = 9e15;  // whole numbers are exact up to there
+            double number = 0;
+            if (CLI::detail::lexical_cast(text, number) && is_fine(number) && number <= kMost) {
+              return std::string();
+            }
+            return text + " is no number " + wanted;
+          },
+          ""};
+}
+
+}  // namespace
+
+CLI::Validator positive() {
+  return number_where([](double number) { return number > 0; }, "above 0");
+}
+
+CLI::Validator not_negative() {
+  return number_where([](double number) { return number >= 0; }, "of 0 or more");
+}
+
 CLI::Option* add_number(CLI::App& app, const char* name, std::int64_t& value, const char* help) {
   return app.add_option(name, value, help)
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(positive())
       ->option_text("N [" + std::to_string(value) + "]");
 }
 

@@ -20,22 +20,24 @@ Patterns of a model that is no TorchScript: docs/dump.md shows how to dump them.
 void add_generation(CLI::App& app, GenerateOptions& values) {
   CLI::Option* generate =
       app.add_option("--generate", values.n_tokens, "let the model go on by N tokens, and show all")
-          ->check(CLI::PositiveNumber.description(""))
+          ->check(positive())
           ->option_text("N")
           ->group("Generation");
-  app.add_option("--temperature", values.temperature,
-                 "0: the most probable token each time; else drawn, the higher the freer")
-      ->check(CLI::NonNegativeNumber.description(""))
-      ->needs(generate)
-      ->option_text("X [0]")
-      ->group("Generation");
+  CLI::Option* temperature =
+      app.add_option("--temperature", values.temperature,
+                     "0: the most probable token each time; else drawn, the higher the freer")
+          ->check(not_negative())
+          ->needs(generate)
+          ->option_text("X [0]")
+          ->group("Generation");
   app.add_option("--top-k", values.top_k, "draw from the K most probable tokens alone")
-      ->check(CLI::PositiveNumber.description(""))
-      ->needs(generate)
+      ->check(positive())
+      ->needs(temperature)
       ->option_text("K")
       ->group("Generation");
   app.add_option("--seed", values.seed, "of the draws")
-      ->needs(generate)
+      ->check(not_negative())
+      ->needs(temperature)
       ->option_text("N [0]")
       ->group("Generation");
 }
@@ -70,7 +72,8 @@ Run set_up_show(CLI::App& app) {
   CLI::Option* print =
       app.add_flag("--print", arguments->print, "draw in the terminal instead of files")
           ->option_text(" ");
-  app.add_flag("--json", arguments->json, "print one JSON object instead of the paths");
+  app.add_flag("--json", arguments->json, "print one JSON object instead of the paths")
+      ->option_text(" ");
   app.add_flag("--timings", arguments->timings, "say what each stage took, on standard error")
       ->option_text(" ");
   add_figure_options(app, options);

@@ -111,7 +111,7 @@ void add_figure_options(CLI::App& app, ShowOptions& show) {
   flag("--drop-first", options.focus.drop_first,
        "leave out the first key, where attention is parked; the rest of a row is made to sum to 1");
   app.add_option("--top", options.focus.top, "of each query only its K strongest keys")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(positive())
       ->option_text("K")
       ->group("Figures");
   flag("--merge-words", show.merge_words,
@@ -131,7 +131,7 @@ void add_dump_options(CLI::App& app, DumpOptions& dump) {
       ->option_text("GLOB")
       ->group("Patterns from files");
   app.add_option("--batch-item", dump.batch_item, "which text of a batch, counted from 0")
-      ->check(CLI::NonNegativeNumber.description(""))
+      ->check(not_negative())
       ->option_text("N")
       ->group("Patterns from files");
   app.add_flag("--bidirectional", dump.bidirectional,
@@ -147,7 +147,7 @@ void add_model_options(CLI::App& app, ShowOptions& options) {
       ->group("Model");
   add_capture_options(app, options.capture, options.vocabulary);
   app.add_option("--max-tokens", options.max_tokens, "cut longer texts there, and say so")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(positive())
       ->option_text("N")
       ->group("Model");
 }

@@ -25,7 +25,7 @@ Run set_up_train(CLI::App& app) {
   number("--batch-tokens", options->train.batch_tokens, "tokens in a step");
   number("--measure-every", options->measure_every, "steps between two measures, each saved");
   app.add_option("--learning-rate", options->train.learning_rate, "AdamW, after warm-up")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(positive())
       ->option_text("X [0.003]");
   app.add_option("--seed", options->train.seed, "of weights, batches and dropout")
       ->option_text("N [0]");

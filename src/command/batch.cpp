@@ -26,6 +26,9 @@ std::vector<std::filesystem::path> listed(const std::string& bytes, char separat
 
 std::vector<BatchText> texts_of(const BatchArguments& arguments) {
   BatchInputs inputs = arguments.inputs;
+  if (arguments.options.attention && inputs.globs == BatchInputs().globs) {
+    inputs.globs = {"*.safetensors", "*.npy", "*.npz"};
+  }
   if (!arguments.files_from.empty()) {
     const std::string bytes =
         arguments.files_from == "-" ? read_standard_input() : read_file(arguments.files_from);

@@ -93,6 +93,7 @@ int list(const std::string& what) {
 }
 
 void tell(const Survey& survey) {
+  for (const std::string& remark : survey.remarks) spdlog::info("{}", remark);
   for (const auto& [name, why] : survey.skipped) spdlog::error("{}: {}", name, why);
   if (survey.n_cut > 0) {
     spdlog::warn("{} of the texts were cut at {} tokens (--max-tokens, or the model's positions)",
@@ -128,6 +129,10 @@ std::vector<Survey> survey_all(const HeadsArguments& arguments, SurveyOptions op
 
 int heads(const HeadsArguments& arguments) {
   if (!arguments.list.empty()) return list(arguments.list);
+  const HeadChoice& choice = arguments.choice;
+  if (!choice.only.empty() && !(choice.layers.empty() && choice.heads.empty())) {
+    throw UsageError("--only names heads; it goes with neither --layers nor --heads");
+  }
   SurveyOptions options = arguments.options;
   TableOptions table;
   table.scores = choose_scores(arguments, options.statistics.scores);

@@ -43,8 +43,9 @@ std::vector<Job> jobs_of(const ShowArguments& arguments) {
 
 void report(const Shown& shown) {
   if (shown.n_tokens_cut > 0) {
+    const auto n = std::size_t(shown.n_prompt.value_or(std::int64_t(shown.ids.size())));
     spdlog::warn("the text has {} tokens; the last {} were cut (--max-tokens {})",
-                 shown.ids.size() + shown.n_tokens_cut, shown.n_tokens_cut, shown.ids.size());
+                 n + shown.n_tokens_cut, shown.n_tokens_cut, n);
   }
   for (const std::string& remark : shown.remarks) spdlog::info("{}", remark);
   spdlog::debug("{} tokens, {} layers, attention captured by {}", shown.tokens.size(),

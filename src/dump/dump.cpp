@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -111,8 +112,21 @@ AttentionPatterns patterns_in(const dump::Stored& stored, const DumpOptions& opt
   if (!has_heads) throw ModelError("it holds no heads");
   patterns.kept = kept_in(stored, patterns.layers);
   const bool is_ahead = std::any_of(patterns.layers.begin(), patterns.layers.end(), looks_ahead);
-  patterns.causal = !is_ahead && !options.bidirectional && text_in(stored, dump::kCausal) != "no";
+  const bool is_told = options.bidirectional || text_in(stored, dump::kCausal) == "no";
+  patterns.causal = !is_ahead && !is_told;
+  if (is_ahead && !is_told && patterns.n_queries() == patterns.n_keys()) {
+    remarks.emplace_back("queries attend to later keys: drawn as bidirectional");
+  }
   return patterns;
+}
+
+std::optional<std::int64_t> prompt_in(const dump::Stored& stored, std::int64_t n_keys) {
+  const std::string text = text_in(stored, dump::kPrompt);
+  if (text.empty()) return std::nullopt;
+  std::int64_t n = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), n);
+  if (read.ec == std::errc() && n >= 0 && n <= n_keys) return n;
+  throw ModelError("its prompt is no number of its keys");
 }
 
 /// One name a token, of GPT-2's for its bytes: JSON holds no bytes that are not UTF-8.
@@ -143,6 +157,7 @@ AttentionDump read_attention(const fs::path& path, const DumpOptions& options) {
     dump.patterns = patterns_in(stored, options, dump.remarks);
     dump.text = text_in(stored, dump::kText);
     dump.model = text_in(stored, dump::kModel);
+    dump.n_prompt = prompt_in(stored, dump.patterns.n_keys());
     dump::add_tokens(dump, stored, options);
     return dump;
   } catch (const ModelError& error) {

@@ -114,16 +114,12 @@ void refuse_shape(const NamedTensor& tensor) {
                    "a tensor a layer");
 }
 
-/// A tensor of several layers, or the only layer.
+/// A tensor of several layers, or of the only one; not `layer_0`, which may hold a batch of one.
 std::vector<StoredLayer> layers_of_one(const NamedTensor& tensor, const DumpOptions& options) {
   const std::string name = tensor.name.empty() ? "the array" : tensor.name;
   at::Tensor values = tensor.values;
   if (values.dim() == 5) values = item_of(values, 1, told(tensor.name), options.batch_item);
-  // Of one layer, by its number: then what comes first is the batch.
-  const bool is_layer = is_our_name(tensor.name) || values.dim() < 4;
-  if (values.dim() == 4 && is_layer) {
-    values = item_of(values, 0, told(tensor.name), options.batch_item);
-  } else if (options.batch_item && tensor.values.dim() != 5) {
+  if (options.batch_item && tensor.values.dim() != 5) {
     throw ModelError("--batch-item: " + told(tensor.name) + " of shape " + shape_of(tensor.values) +
                      " holds no batch");
   }
@@ -155,8 +151,7 @@ std::vector<std::int64_t> numbers_in(const std::vector<std::string>& names) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (all[i].words != all[0].words) {
       throw ModelError("it holds more than one kind of tensor: " + names[0] + " and " + names[i] +
-                       "; choose with --tensors, such as --tensors '" +
-                       names[0].substr(0, names[0].find_first_of("0123456789")) + "*'");
+                       "; choose with --tensors, such as --tensors '" + names[0] + "' or a glob");
     }
     for (std::size_t j = 0; j < all[0].numbers.size(); ++j) {
       if (all[i].numbers[j] == all[0].numbers[j] || (differ && j == place)) continue;
@@ -178,7 +173,7 @@ std::vector<std::int64_t> numbers_in(const std::vector<std::string>& names) {
 std::vector<StoredLayer> find_layers(const Stored& stored, const DumpOptions& options,
                                      std::vector<std::string>& remarks) {
   const std::vector<NamedTensor> found = candidates(stored, options.tensors);
-  if (found.size() == 1) return layers_of_one(found[0], options);
+  if (found.size() == 1 && !is_our_name(found[0].name)) return layers_of_one(found[0], options);
   std::vector<std::string> names;
   for (const NamedTensor& tensor : found) names.push_back(tensor.name);
   std::vector<std::int64_t> numbers = numbers_in(names);
@@ -194,7 +189,7 @@ std::vector<StoredLayer> find_layers(const Stored& stored, const DumpOptions& op
                      std::to_string(kMostLayers));
   }
   std::vector<StoredLayer> layers;
-  if (first == 1 && last == std::int64_t(by_number.size())) {
+  if (first == 1 && last > 1 && last == std::int64_t(by_number.size())) {
     remarks.push_back("its layers count from 1; here " + by_number.begin()->second.name +
                       " is layer 0");
     for (auto& [number, layer] : by_number) layers.push_back(std::move(layer));

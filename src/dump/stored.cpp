@@ -3,6 +3,7 @@
 #include "attnviz/dump.h"
 #include "attnviz/error.h"
 #include "attnviz/file.h"
+#include "checkpoint/archive.h"
 
 namespace attnviz {
 namespace {
@@ -21,11 +22,23 @@ bool may_hold_attention(const std::filesystem::path& path) {
   const std::string ending = path.extension().string();
   if (ending == ".safetensors" || ending == ".npy" || ending == ".npz") return true;
   const std::string start = read_file_start(path, 9);
-  // A TorchScript model is a zip archive, too, as .npz is.
-  return format_of(start) != Format::none && !start.starts_with("PK");
+  if (!start.starts_with("PK")) return format_of(start) != Format::none;
+  try {  // a TorchScript model is a zip archive, too, as .npz is
+    const auto records = checkpoint::list_records(path);
+    return !records.empty() && records[0].name.ends_with(".npy");
+  } catch (const ModelError&) {
+    return false;
+  }
 }
 
 dump::Stored dump::read_stored(const std::filesystem::path& path) {
+  std::error_code error;
+  if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error) &&
+      !std::filesystem::is_directory(path, error)) {
+    throw FileError("cannot read " + path.string() +
+                    ": it is a pipe or a device, and attention is read more than once; save it "
+                    "to a file");
+  }
   Stored stored;
   switch (format_of(read_file_start(path, 9))) {
     case Format::safetensors: {

@@ -22,6 +22,7 @@ struct Stored {
 /// Names in the metadata of what attnviz wrote itself.
 inline constexpr char kText[] = "attnviz:text", kModel[] = "attnviz:model",
                       kHeadNumbers[] = "attnviz:head_numbers", kCausal[] = "attnviz:causal",
-                      kQueryPieces[] = "attnviz:query_pieces", kKeyPieces[] = "attnviz:key_pieces";
+                      kPrompt[] = "attnviz:prompt", kQueryPieces[] = "attnviz:query_pieces",
+                      kKeyPieces[] = "attnviz:key_pieces";
 
 }  // namespace attnviz::dump

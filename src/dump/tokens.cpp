@@ -21,13 +21,15 @@ SideTokens tokens_in(const Json& list, const std::string& where) {
   for (const Json& token : list) {
     if (token.is_string()) {
       names.push_back(token.get<std::string>());
-    } else if (token.is_number_integer()) {
+    } else if (token.is_number_integer() &&
+               (!token.is_number_unsigned() || token.get<std::uint64_t>() <= INT64_MAX)) {
       tokens.ids.push_back(token.get<std::int64_t>());
     } else {
       throw ModelError(where + " holds " + token.dump().substr(0, 40) +
                        ", which is neither a token nor an id");
     }
   }
+  if (list.empty()) throw ModelError(where + " holds no tokens");
   if (!names.empty() && !tokens.ids.empty()) {
     throw ModelError(where + " holds both tokens and ids; give one or the other");
   }
@@ -54,11 +56,13 @@ std::vector<std::string> pieces_of_bytes(const std::string& text) {
 }
 
 /// Integers of any width.
-bool read_ids(const Stored& stored, const std::string& name, SideTokens& tokens) {
+bool read_ids(const Stored& stored, const std::string& name,
+              const std::optional<std::int64_t>& item, SideTokens& tokens) {
   for (const NamedTensor& tensor : stored.tensors) {
     if (tensor.name != name) continue;
     at::Tensor ids = tensor.values;
     if (ids.dim() == 2 && ids.size(0) == 1) ids = ids[0];
+    if (ids.dim() == 2 && item && *item < ids.size(0)) ids = ids[*item];
     if (ids.dim() != 1 || at::isFloatingType(ids.scalar_type()) || ids.scalar_type() == at::kBool) {
       throw ModelError("its tensor " + name + " is no list of token ids");
     }
@@ -69,7 +73,8 @@ bool read_ids(const Stored& stored, const std::string& name, SideTokens& tokens)
   return false;
 }
 
-bool read_names(const Stored& stored, const std::string& name, SideTokens& tokens) {
+bool read_names(const Stored& stored, const std::string& name,
+                const std::optional<std::int64_t>& item, SideTokens& tokens) {
   if (const auto text = stored.metadata.find(name); text != stored.metadata.end()) {
     tokens = tokens_of_json(text->second, "`" + name + "` in its metadata");
     return true;
@@ -78,7 +83,7 @@ bool read_names(const Stored& stored, const std::string& name, SideTokens& token
     tokens.pieces = pieces_named(texts->second);
     return true;
   }
-  return read_ids(stored, name, tokens);
+  return read_ids(stored, name, item, tokens);
 }
 
 struct Lists {
@@ -86,12 +91,13 @@ struct Lists {
 };
 
 std::optional<SideTokens> stored_list(const Stored& stored, const char* bytes,
-                                      std::initializer_list<const char*> names) {
+                                      std::initializer_list<const char*> names,
+                                      const std::optional<std::int64_t>& item) {
   SideTokens tokens;
   bool is_there = false;
   for (const char* name : names) {
     SideTokens read;
-    if (!read_names(stored, name, read)) continue;
+    if (!read_names(stored, name, item, read)) continue;
     is_there = true;
     if (!read.pieces.empty()) tokens.pieces = std::move(read.pieces);
     if (!read.ids.empty()) tokens.ids = std::move(read.ids);
@@ -103,10 +109,10 @@ std::optional<SideTokens> stored_list(const Stored& stored, const char* bytes,
   return is_there ? std::optional(std::move(tokens)) : std::nullopt;
 }
 
-Lists stored_lists(const Stored& stored) {
-  return {stored_list(stored, "", {"tokens", "ids", "input_ids"}),
-          stored_list(stored, kQueryPieces, {"queries", "query_ids"}),
-          stored_list(stored, kKeyPieces, {"keys", "key_ids"})};
+Lists stored_lists(const Stored& stored, const std::optional<std::int64_t>& item) {
+  return {stored_list(stored, "", {"tokens", "ids", "input_ids"}, item),
+          stored_list(stored, kQueryPieces, {"queries", "query_ids"}, item),
+          stored_list(stored, kKeyPieces, {"keys", "key_ids"}, item)};
 }
 
 Lists lists_of_file(const std::filesystem::path& path) {
@@ -150,7 +156,8 @@ std::vector<Token> last(const std::vector<Token>& tokens, std::int64_t n) {
 
 void add_tokens(AttentionDump& dump, const Stored& stored, const DumpOptions& options) {
   const std::int64_t n_queries = dump.patterns.n_queries(), n_keys = dump.patterns.n_keys();
-  const Lists lists = options.tokens.empty() ? stored_lists(stored) : lists_of_file(options.tokens);
+  const Lists lists = options.tokens.empty() ? stored_lists(stored, options.batch_item)
+                                             : lists_of_file(options.tokens);
   if (lists.keys) dump.keys = *lists.keys;
   if (lists.queries) dump.queries = *lists.queries;
   if (lists.both) {
@@ -162,6 +169,7 @@ void add_tokens(AttentionDump& dump, const Stored& stored, const DumpOptions& op
     if (dump.keys.pieces.empty()) dump.keys.pieces = lists.both->pieces;
     if (dump.keys.ids.empty()) dump.keys.ids = lists.both->ids;
   }
+  if (lists.queries && !lists.keys && !lists.both && n_queries == n_keys) dump.keys = dump.queries;
   require_fit(dump.keys, n_keys, "keys");
   // Of the same positions: all, or the last ones.
   if (!lists.queries && (n_queries == n_keys || dump.patterns.causal)) {

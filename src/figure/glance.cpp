@@ -137,6 +137,11 @@ std::string bar(const FigureScale& scale, const ValueRange& range, TerminalColou
          (scale.is_exceeded && range.high < 1 ? "; top row: 1" : "");
 }
 
+/// In pixels.
+struct PanelSize {
+  int width, height;
+};
+
 class Glance {
  public:
   Glance(const View& view, const GlanceOptions& options)
@@ -183,6 +188,9 @@ class Glance {
     const int room = (width() - kLabel) / columns - 1;
     const auto most = int(std::max(choice_.n_queries(), choice_.n_keys()));
     const int size = std::max(2, std::min({room, most * 2, 24}));
+    // Two rows of pixels a line, so an even number shows each query as it is.
+    const auto shorter = int(choice_.n_queries() * size / std::max<std::int64_t>(1, most));
+    const int height = std::min(size, std::max(2, shorter));
     const int step = size + 1, per_line = std::max(1, (width() - kLabel) / step);
     std::string text;
     for (int first = 0; first < columns; first += per_line) {
@@ -190,7 +198,7 @@ class Glance {
       text += std::string(kLabel, ' ') + names_of_heads(first, last, step);
       text.erase(text.find_last_not_of(' ') + 1);
       text += "\n";
-      for (const int layer : choice_.layers) text += row_of(layer, first, last, size);
+      for (const int layer : choice_.layers) text += row_of(layer, first, last, {size, height});
     }
     return text;
   }
@@ -210,8 +218,8 @@ class Glance {
   }
 
   /// The heads of a layer that stand beside each other.
-  std::string row_of(int layer, int first, int last, int size) {
-    std::vector<std::string> lines(std::size_t(size + 1) / 2);
+  std::string row_of(int layer, int first, int last, PanelSize size) {
+    std::vector<std::string> lines(std::size_t(size.height + 1) / 2);
     for (std::size_t y = 0; y < lines.size(); ++y) {
       lines[y] = y == 0 ? "L" + std::to_string(layer) : "";
       lines[y].resize(4, ' ');
@@ -220,8 +228,9 @@ class Glance {
       const int head = choice_.heads[std::size_t(i)];
       const bool is_there = has_head(choice_, layer, head);
       const auto painted_lines =
-          is_there ? lines_of(layer, head, size, size)
-                   : std::vector<std::string>(lines.size(), std::string(std::size_t(size), ' '));
+          is_there
+              ? lines_of(layer, head, size.width, size.height)
+              : std::vector<std::string>(lines.size(), std::string(std::size_t(size.width), ' '));
       for (std::size_t y = 0; y < lines.size(); ++y) lines[y] += painted_lines[y] + " ";
     }
     std::string text;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "attention/kept_heads.h"
 #include "attnviz/error.h"
 #include "figure/axis.h"
 #include "figure/border.h"
@@ -27,19 +26,23 @@ double widest_cell(std::int64_t n_positions) {
   return n_positions < 100 ? 1.15 : 1;
 }
 
+/// Where heads were chosen, the last layer that has some of them; else the last one, and that it
+/// has none left is told.
+int last_with_heads(const Choice& choice, const HeadChoice& chosen) {
+  for (auto layer = choice.layers.rbegin(); layer != choice.layers.rend(); ++layer) {
+    if (chosen.is_all() || choice.patterns.n_heads(*layer) > 0) return *layer;
+  }
+  return choice.layers.back();
+}
+
 std::string title_of(const Choice& choice, const FigureOptions& options) {
   if (options.choice.is_all()) return "Last Layer Attention Pattern";
-  const int layer = choice.layers.back();
+  const int layer = last_with_heads(choice, options.choice);
   std::string title = "Layer " + std::to_string(layer);
   if (!options.choice.heads.empty() || !options.choice.only.empty()) {
     title += ", " + name_of_heads(heads_of(choice, layer));
   }
   return title + " Attention Pattern";
-}
-
-std::string heads_left(const View& view, int layer) {
-  const auto numbers = kept_heads(view.patterns)[layer];
-  return numbers.empty() ? "no heads left" : name_of_heads({numbers.begin(), numbers.end()});
 }
 
 class LastLayer {
@@ -73,16 +76,12 @@ LastLayer::LastLayer(const View& view, const FigureOptions& options)
     : choice_(choose(view, options.choice, options.focus)),
       text_(view.text),
       sheet_(12, 8, options.dpi),
-      layer_(choice_.layers.back()) {
+      layer_(last_with_heads(choice_, options.choice)) {
   const ShownPattern shown = mean_over_heads(choice_, layer_);
   mean_ = shown.values;
   left_ = shown.left;
   title_ = title_of(choice_, options);
-  if (!mean_.defined()) {
-    if (options.choice.is_all()) return;  // nobody asked for that layer
-    throw UsageError("layer " + std::to_string(layer_) + " has none of the chosen heads; it has " +
-                     heads_left(view, layer_));
-  }
+  if (!mean_.defined()) return;
   scale_ = scale_of({mean_}, choice_.causal(), options.scale, ColourMap::blues);
   if (scale_.kind == ColourScale::panel) scale_.kind = ColourScale::figure;  // one panel: the same
   const bool is_mean = choice_.patterns.n_heads(layer_) > 1;

@@ -40,6 +40,8 @@ void ignore_warning(png_structp, png_const_charp) {}
 bool read_start(Reader& reader) {
   if (setjmp(png_jmpbuf(reader.png))) return false;
   png_set_user_limits(reader.png, most_pixels_a_side, most_pixels_a_side);
+  // A text that was changed by hand is damage, too, not a text to be passed over.
+  png_set_crc_action(reader.png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
   png_read_info(reader.png, reader.info);
   png_set_expand(reader.png);
   png_set_strip_16(reader.png);

@@ -144,7 +144,7 @@ torch::jit::Module load_torchscript(const fs::path& path, const LoadOptions& opt
     module.eval();
     for (const at::Tensor& tensor : floating_tensors(module)) {
       if (options.in_file) options.in_file->insert(tensor.scalar_type());
-      if (device.is_cpu() && is_half(tensor)) tensor.set_data(tensor.to(at::kFloat));
+      if (is_half(tensor)) tensor.set_data(tensor.to(at::kFloat));
     }
     return module;
   } catch (const Error&) {

@@ -164,14 +164,30 @@ class Batch {
     gate_.leave(one.memory);
     if (!one.problem.empty()) return stop(one.problem);
     try {
+      add_heads(one);
       if (!one.only_heads || !one.entry.error.empty()) index_.add(one.entry);
       keys_[one.place] = one.entry.key;
-      if (one.heads) heads_.add(one.entry.key, *one.heads);
       if (options_.heads && Clock::now() - heads_saved_ > kBetweenSaves) save_heads();
     } catch (const Error& error) {
       return stop(error.what());
     }
     tell(one);
+  }
+
+  /// A file of attention may be of another model than those before it; it fails then, as any text
+  /// may, and leaves no files.
+  void add_heads(TextOnItsWay& one) {
+    if (!one.heads || !one.entry.error.empty()) return;
+    try {
+      heads_.add(one.entry.key, *one.heads);
+    } catch (const ShapeError&) {
+      one.entry.error =
+          "it has other layers or heads than the files before it; give it a batch of its own";
+      std::error_code ignored;
+      for (const std::string& file : one.entry.files) fs::remove(options_.out_dir / file, ignored);
+      one.entry.files.clear();
+      one.entry.bytes.clear();
+    }
   }
 
   void tell(const TextOnItsWay& one) {

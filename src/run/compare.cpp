@@ -23,11 +23,27 @@ class Side {
     } else {
       std::optional<Tokenizer> tokenizer;
       if (!options.vocabulary.empty()) tokenizer.emplace(options.vocabulary);
-      const Attended attended = read_attended(path, options.dump, tokenizer, {});
-      has_ids_ = !attended.keys.ids.empty();
-      held_ = chosen(snapshot_of(attended, source_of_dump(path, options.vocabulary), 0));
+      attended_ = read_attended(path, options.dump, tokenizer, {});
+      source_ = source_of_dump(path, options.vocabulary);
+      has_ids_ = !attended_->keys.ids.empty();
+      held_ = chosen(snapshot_of(*attended_, source_, 0));
     }
   }
+
+  /// Tokens that have the same names are the same, whether or not both files hold ids, and a file
+  /// without tokens is taken to be of the other's.
+  void take_ids_of(const Side& other) {
+    if (!attended_ || !other.held_) return;
+    const bool has_tokens = attended_->shown.has_tokens;
+    const bool others = !other.attended_ || other.attended_->shown.has_tokens;
+    const Snapshot& theirs = *other.held_;
+    if (theirs.record.ids.size() != attended_->keys.pieces.size()) return;
+    if (has_tokens && others && theirs.tokens != held_->tokens) return;
+    attended_->keys.ids = attended_->queries.ids = theirs.record.ids;
+    held_ = chosen(snapshot_of(*attended_, source_, 0));
+    if (!has_tokens) held_->tokens = theirs.tokens;
+  }
+
   [[nodiscard]] const std::optional<Snapshot>& held() const { return held_; }
   [[nodiscard]] Snapshot of(const std::string& text, std::optional<std::int64_t> max_tokens) {
     return chosen(maker_->take(text, max_tokens));
@@ -53,6 +69,8 @@ class Side {
   fs::path path_;
   const HeadChoice& choice_;
   std::optional<Snapshot> held_;
+  std::optional<Attended> attended_;  ///< of a file of attention
+  Source source_;
   bool has_ids_ = true;
   std::optional<SnapshotMaker> maker_;
 };
@@ -78,6 +96,10 @@ SnapshotReport compare(const CompareOptions& options) {
   Side before(options.before, options), after(options.after, options);
   SnapshotReport report;
   report.name = options.before.filename().string() + " and " + options.after.filename().string();
+  if (!before.held() && !after.held() && !(options.dump == DumpOptions())) {
+    throw UsageError("--tensors, --batch-item and --bidirectional are for files of attention");
+  }
+  after.take_ids_of(before);
   if (before.held() || after.held()) {
     if (!options.texts.empty()) {
       throw UsageError("texts are for two models; " +

@@ -5,7 +5,6 @@
 #include <tbb/task_arena.h>
 
 #include <algorithm>
-#include <map>
 #include <numeric>
 
 #include "attnviz/error.h"
@@ -50,7 +49,8 @@ std::string choice_name(const HeadChoice& choice) {
 /// Likewise for what shows the numbers in another way.
 std::string view_name(const ShowOptions& options) {
   const Focus& focus = options.figure.focus;
-  return std::string(options.merge_words ? "_words" : "") +
+  return (options.generate ? "_continued_" + std::to_string(options.generate->n_tokens) : "") +
+         std::string(options.merge_words ? "_words" : "") +
          (focus.drop_first ? "_without_first" : "") +
          (focus.top > 0 ? "_top_" + std::to_string(focus.top) : "");
 }
@@ -73,7 +73,7 @@ std::string joined(const std::vector<std::string>& pieces) {
   return printable(text.starts_with(' ') ? text.substr(1) : text);
 }
 
-/// What a token was chosen by: the query before it, as a mean over all heads.
+/// What a token was chosen by: the query before it, as a mean over the heads of all layers.
 std::vector<KeyRead> strongest_keys(const AttentionPatterns& patterns, std::int64_t query,
                                     const std::vector<std::string>& tokens) {
   constexpr std::size_t kMost = 5;
@@ -199,14 +199,9 @@ Attended read_attended(const std::filesystem::path& path, const DumpOptions& opt
     shown.queries = plain_labels(attended.queries.pieces);
   }
   shown.model = dump.model;
+  shown.n_prompt = dump.n_prompt;
   shown.capture = "file";
   shown.remarks = std::move(dump.remarks);
-  if (!patterns.causal && !options.bidirectional) {
-    shown.remarks.push_back(
-        patterns.n_queries() == patterns.n_keys()
-            ? "queries attend to later keys: drawn as bidirectional"
-            : "queries and keys are of different positions: all keys are drawn");
-  }
   fill_heads(shown, patterns);
   return attended;
 }
@@ -216,12 +211,12 @@ TokenIds token_ids(const Attended& attended) {
     throw ShapeError("its queries and keys are not the same tokens, so no scores can be taken");
   }
   if (!attended.keys.ids.empty()) return attended.keys.ids;
-  std::map<std::string, TokenId> ids;
-  TokenIds all;
+  constexpr std::size_t kDigits = 15;  // as many as an id holds
+  TokenIds ids;
   for (const std::string& piece : attended.keys.pieces) {
-    all.push_back(ids.emplace(piece, TokenId(ids.size())).first->second);
+    ids.push_back(std::stoll(sha256_of(piece).substr(0, kDigits), nullptr, 16));
   }
-  return all;
+  return ids;
 }
 
 View view_of(const Attended& attended, bool merge_words) {
@@ -229,7 +224,8 @@ View view_of(const Attended& attended, bool merge_words) {
             piece_labels(attended.keys.pieces), attended.shown.text, attended.shown.n_prompt};
   if (!merge_words) return view;
   if (!attended.shown.has_tokens) {
-    throw UsageError("there are no tokens to merge into words; name them with --tokens");
+    throw UsageError(
+        "there are no tokens to merge into words; the file has to name them, or --tokens has to");
   }
   return attnviz::merge_words(std::move(view), word_starts(attended.queries.pieces),
                               word_starts(attended.keys.pieces));
@@ -273,9 +269,14 @@ Drawing layout(FigureKind kind, const View& view, const FigureOptions& options) 
 void save_attention(const std::filesystem::path& path, const Attended& attended,
                     const Source& source) {
   const bool has_tokens = attended.shown.has_tokens;
-  write_attention(
-      path, attended.patterns, has_tokens ? attended.queries : SideTokens{{}, attended.queries.ids},
-      has_tokens ? attended.keys : SideTokens{{}, attended.keys.ids}, origin(attended, source));
+  Texts texts = origin(attended, source);
+  if (const auto& n_prompt = attended.shown.n_prompt) {
+    texts.emplace_back("attnviz:prompt", std::to_string(*n_prompt));
+  }
+  const auto told = [has_tokens](const SideTokens& side) {
+    return has_tokens ? side : SideTokens{{}, side.ids};
+  };
+  write_attention(path, attended.patterns, told(attended.queries), told(attended.keys), texts);
 }
 
 }  // namespace attnviz

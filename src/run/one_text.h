@@ -44,8 +44,8 @@ struct Attended {
                                      const std::optional<Tokenizer>& tokenizer,
                                      const HeadChoice& choice);
 
-/// For scores that ask which tokens are the same: those that are known, or a number for each
-/// different token. Throws ShapeError where queries and keys are not the same tokens.
+/// For scores that ask which tokens are the same, and for comparisons: those that are known, or a
+/// hash of each token's bytes. Throws ShapeError where queries and keys are not the same tokens.
 [[nodiscard]] TokenIds token_ids(const Attended& attended);
 
 /// What figures and pages show. Throws UsageError where words are wanted of what has no tokens.

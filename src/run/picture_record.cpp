@@ -19,6 +19,7 @@ constexpr char kText[] = "attnviz:text", kModel[] = "attnviz:model",
 
 constexpr ColourScale kScales[] = {ColourScale::automatic, ColourScale::panel, ColourScale::figure,
                                    ColourScale::unit, ColourScale::log};
+constexpr CaptureMode kModes[] = {CaptureMode::automatic, CaptureMode::graph, CaptureMode::method};
 constexpr FigureKind kKinds[] = {FigureKind::grid, FigureKind::average, FigureKind::last};
 
 std::string numbering(const Shown& shown) {
@@ -41,6 +42,9 @@ Json json_of(FigureKind kind, const Shown& shown, const ShowOptions& options) {
   if (figure.focus.top > 0) json["top"] = figure.focus.top;
   if (options.merge_words) json["merge_words"] = true;
   if (shown.n_prompt) json["prompt"] = *shown.n_prompt;
+  if (options.capture.capture != CaptureMode::automatic) {
+    json["capture"] = to_string(options.capture.capture);
+  }
   if (!options.dump.tensors.empty()) json["tensors"] = options.dump.tensors;
   if (options.dump.batch_item) json["batch_item"] = *options.dump.batch_item;
   if (options.dump.bidirectional) json["bidirectional"] = true;
@@ -88,6 +92,12 @@ void read_options(const Json& json, PictureRecord& record) {
   record.options.dump.bidirectional = json.value("bidirectional", false);
   if (json.contains("batch_item")) record.options.dump.batch_item = json["batch_item"];
   if (json.contains("prompt")) record.n_prompt = json["prompt"];
+  if (figure.focus.top < 0 || record.n_prompt.value_or(0) < 0) {
+    throw FigureError("what it says of how it was drawn is damaged");
+  }
+  if (json.contains("capture")) {
+    record.options.capture.capture = named(kModes, json["capture"].get<std::string>());
+  }
 }
 
 }  // namespace

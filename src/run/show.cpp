@@ -91,7 +91,7 @@ struct Visualizer::Loaded {
   Timings timings;
   std::optional<Tokenizer> tokenizer;
   std::optional<Model> model;
-  Source source;
+  std::shared_future<Source> source;
 };
 
 Visualizer::~Visualizer() = default;
@@ -108,10 +108,12 @@ Visualizer::Visualizer(ShowOptions options)
   Timings beside;
   auto others = std::async(std::launch::async, [&] {
     loaded.tokenizer = timed(beside, "load_vocabulary", [&] { return Tokenizer(vocabulary); });
-    loaded.source = timed(beside, "hash", [&] { return source_of_model(model, vocabulary); });
   });
   loaded.model = timed(loaded.timings, "load_model", [&] { return Model(model, wanted.capture); });
   others.get();
+  // Beside the attention, which opens no files; loading does, and there may be few to be had.
+  loaded.source = std::async(std::launch::async,
+                             [model, vocabulary] { return source_of_model(model, vocabulary); });
   loaded.timings.insert(loaded.timings.begin(), beside.begin(), beside.end());
 }
 
@@ -128,7 +130,8 @@ Shown Visualizer::show(const std::string& text, const std::string& prefix) {
                                             *options.generate, choice)
                             : attend(std::move(shown), *loaded_->model, tokenizer, choice);
   });
-  return make_files(std::move(attended), prefix, options, loaded_->source, loaded_->findings,
+  const Source source = timed(timings, "hash", [&] { return loaded_->source.get(); });
+  return make_files(std::move(attended), prefix, options, source, loaded_->findings,
                     std::move(timings));
 }
 

@@ -159,7 +159,11 @@ Snapshot snapshot_of(const Attended& attended, const Source& source, std::int64_
       {"attnviz:attention_sha256", source.sha256},
       {kPrecision, "float32"}};
   if (!attended.shown.model.empty()) facts["attnviz:model"] = printable(attended.shown.model);
-  return recorded(attended, std::move(facts), n_cells);
+  try {
+    return recorded(attended, std::move(facts), n_cells);
+  } catch (const ShapeError& error) {
+    throw ShapeError(source.file.string() + ": " + error.what());
+  }
 }
 
 std::string layers_and_heads(const std::vector<std::int64_t>& n_heads) {

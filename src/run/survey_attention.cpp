@@ -26,7 +26,7 @@ Survey survey_attention(const std::vector<std::filesystem::path>& files, const D
   HeadStatistics statistics(options.statistics);
   Variation variation(kVariationRows, options.statistics.seed);
   std::vector<std::filesystem::path> usable;
-  std::set<std::string> models;
+  std::set<std::string> models, remarks;
   const auto tell = [&](std::string_view stage, std::size_t done, std::size_t all) {
     if (options.on_progress) options.on_progress(stage, done, all);
   };
@@ -36,6 +36,7 @@ Survey survey_attention(const std::vector<std::filesystem::path>& files, const D
       statistics.add_text(attended.patterns, token_ids(attended));
       variation.add_to_mean(attended.patterns);
       models.insert(printable(attended.shown.model));
+      for (const std::string& remark : attended.shown.remarks) remarks.insert(remark);
       usable.push_back(file);
     } catch (const Error& error) {
       survey.skipped.emplace_back(file.string(), error.what());
@@ -48,6 +49,7 @@ Survey survey_attention(const std::vector<std::filesystem::path>& files, const D
     tell("variation", i + 1, usable.size());
   }
   survey.no_relations = "files of attention hold no model that could be run on sentences";
+  survey.remarks.assign(remarks.begin(), remarks.end());
   survey.model = name_of(models, usable.size());
   survey.report = statistics.report(options.thresholds, variation.result());
   return survey;

@@ -47,10 +47,18 @@ Attended attended_again(const PictureRecord& record, const VerifyOptions& option
     dump.tokens = options.tokens;
     std::optional<Tokenizer> tokenizer;
     if (!vocabulary.empty()) tokenizer.emplace(vocabulary);
-    return read_attended(source.file, dump, tokenizer, choice);
+    Attended attended = read_attended(source.file, dump, tokenizer, choice);
+    // Where the file says nothing of its text, its name stands for it.
+    const auto text = record.texts.find("attnviz:text");
+    if (source.sha256 == recorded(record, "attention") && text != record.texts.end()) {
+      attended.shown.text = text->second;
+    }
+    return attended;
   }
   const Tokenizer tokenizer(vocabulary);
-  Model model(source.file, options.capture);
+  ModelOptions capture = options.capture;
+  if (capture.capture == CaptureMode::automatic) capture.capture = record.options.capture.capture;
+  Model model(source.file, capture);
   Shown shown;
   shown.ids = record.ids;
   shown.text = tokenizer.decode(record.ids);
@@ -61,20 +69,26 @@ Attended attended_again(const PictureRecord& record, const VerifyOptions& option
 
 Redrawn redraw(const PictureRecord& record, const VerifyOptions& options) {
   const bool is_dump = !record.options.attention.empty();
+  if (!is_dump && !options.attention.empty()) {
+    throw UsageError("it was drawn of a model, not of a file of attention; leave out --attention");
+  }
   const fs::path file = file_of(is_dump ? options.attention : options.model, record);
   fs::path vocabulary = options.vocabulary;
   if (vocabulary.empty() && !recorded(record, "vocabulary").empty()) {
     vocabulary = built_in_vocabulary();
   }
-  const Source source =
-      is_dump ? source_of_dump(file, vocabulary) : source_of_model(file, vocabulary);
+  Source source = is_dump ? source_of_dump(file, vocabulary) : source_of_model(file, vocabulary);
   const Attended attended = attended_again(record, options, source, vocabulary);
+  // The same file under another name is the same.
+  if (source.sha256 == recorded(record, is_dump ? "attention" : "model")) {
+    source.file = is_dump ? record.options.attention : record.options.model;
+  }
   const View view = view_of(attended, record.options.merge_words);
   return {layout(record.kind, view, record.options.figure),
           record_of(record.kind, attended, view, record.options, source)};
 }
 
-/// `1,024 of 6,750,000`
+/// With a comma after each three digits: `6,750,000`.
 std::string spaced(std::uint64_t number) {
   std::string text = std::to_string(number);
   for (std::ptrdiff_t i = std::ptrdiff_t(text.size()) - 3; i > 0; i -= 3) {
@@ -179,10 +193,10 @@ Verified verify_picture(const fs::path& picture, const VerifyOptions& options) {
       verified.differences.emplace_back("bytes: the same pixels and texts, stored in another way");
     }
     return verified;
-  } catch (const FigureError& error) {
-    throw FigureError("cannot verify " + picture.string() + ": " + error.what());
   } catch (const UsageError& error) {
     throw UsageError("cannot verify " + picture.string() + ": " + error.what());
+  } catch (const Error& error) {
+    throw FigureError("cannot verify " + picture.string() + ": " + error.what());
   }
 }
 

@@ -52,6 +52,13 @@ std::string of_sentence_piece(std::string_view token) {
   return piece;
 }
 
+/// Words, as a person writes a list of them: none holds a space.
+bool are_plain_words(const std::vector<std::string>& tokens) {
+  return std::none_of(tokens.begin(), tokens.end(), [](const std::string& token) {
+    return token.find_first_of(" \n\t") != std::string::npos;
+  });
+}
+
 std::string of_word_piece(std::string_view token, bool is_first) {
   if (token.starts_with(kWordInside)) return std::string(token.substr(kWordInside.size()));
   return (is_first ? "" : " ") + std::string(token);
@@ -90,8 +97,8 @@ std::vector<std::string> token_pieces(const Tokenizer& tokenizer, std::span<cons
 std::vector<std::string> pieces_named(const std::vector<std::string>& tokens) {
   const bool is_bytes = has(tokens, kByteSpace) || has(tokens, kByteNewline);
   const bool is_sentence = !is_bytes && has(tokens, kSentenceSpace);
-  const bool is_word =
-      !is_bytes && !is_sentence &&
+  const bool are_words =
+      are_plain_words(tokens) ||
       std::any_of(tokens.begin(), tokens.end(), [](const std::string& token) {
         return token.size() > 2 && token.starts_with(kWordInside) && token[2] != '#';
       });
@@ -99,7 +106,7 @@ std::vector<std::string> pieces_named(const std::vector<std::string>& tokens) {
   for (const std::string& token : tokens) {
     pieces.push_back(is_bytes      ? of_bytes(token)
                      : is_sentence ? of_sentence_piece(token)
-                     : is_word     ? of_word_piece(token, pieces.empty())
+                     : are_words   ? of_word_piece(token, pieces.empty())
                                    : token);
   }
   return pieces;

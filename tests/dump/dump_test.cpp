@@ -189,11 +189,29 @@ TEST_F(Made, layers_that_a_file_lacks_have_no_heads_and_it_is_told) {
       read_attention(write({{"l0", even({2, 3, 3})}, {"l3", even({2, 3, 3})}}));
   ASSERT_EQ(some.patterns.n_layers(), 4);
   EXPECT_EQ(some.patterns.n_heads(1), 0);
-  EXPECT_EQ(some.remarks, (Strings{"2 of its 4 layers are not in the file"}));
+  EXPECT_EQ(some.remarks.at(0), "2 of its 4 layers are not in the file");
   const AttentionDump from_one =
       read_attention(write({{"l2", even({2, 3, 3})}, {"l1", even({1, 3, 3})}}));
   EXPECT_EQ(from_one.patterns.n_heads(0), 1);
   EXPECT_EQ(from_one.remarks.at(0), "its layers count from 1; here l1 is layer 0");
+}
+
+TEST_F(Made, a_single_layer_keeps_its_number_and_its_batch) {
+  const AttentionDump one = read_attention(write({{"layer_2", even({1, 2, 3, 3})}}));
+  ASSERT_EQ(one.patterns.n_layers(), 3);
+  EXPECT_EQ(one.patterns.n_heads(2), 2);
+  const at::Tensor batch = at::softmax(at::randn({2, 2, 3, 3}), -1);
+  const fs::path path = write({{"layer_0", batch}, {"ids", at::arange(6).view({2, 3})}});
+  const AttentionDump second = read_attention(path, {.batch_item = 1});
+  EXPECT_TRUE(second.patterns.layers[0].equal(batch[1]));
+  EXPECT_EQ(second.keys.ids, (TokenIds{3, 4, 5}));
+}
+
+TEST_F(Made, the_border_of_a_continuation_is_kept) {
+  const std::vector<NamedTensor> fine = {{"a", even({1, 1, 3, 3})}};
+  EXPECT_EQ(read_attention(write(fine, {{"attnviz:prompt", "2"}})).n_prompt, 2);
+  EXPECT_FALSE(read_attention(write(fine)).n_prompt);
+  refuse(write(fine, {{"attnviz:prompt", "4"}}), "its prompt is no number of its keys");
 }
 
 TEST_F(Made, tokens_may_lie_in_a_file_of_their_own) {
@@ -206,7 +224,7 @@ TEST_F(Made, tokens_may_lie_in_a_file_of_their_own) {
   const AttentionDump both = read_attention(
       cross,
       {.tokens = write_text("b.json", R"({"queries": ["x", "y"], "keys": ["a", "b", "c"]})")});
-  EXPECT_EQ(both.keys.pieces, (Strings{"a", "b", "c"}));
+  EXPECT_EQ(both.keys.pieces, (Strings{"a", " b", " c"}));
 }
 
 TEST_F(Made, every_malformed_dump_ends_in_one_clear_line) {
@@ -262,6 +280,9 @@ TEST_F(Made, every_malformed_dump_ends_in_one_clear_line) {
   refuse(write({{"a", even({1, 2, 2, 3})}, {"ids", at::arange(3)}}), "name both");
   refuse(write(fine), "cannot read", {.tokens = folder_.path() / "no.json"});
   refuse(write(fine), "is no JSON", {.tokens = write_text("bad.json", "[")});
+  refuse(write(fine), "holds no tokens", {.tokens = write_text("empty.json", "[]")});
+  refuse(write(fine), "neither a token nor an id",
+         {.tokens = write_text("large.json", "[1, 2, 18446744073709551615]")});
   refuse(write(fine), "it may hold tokens, or queries and keys",
          {.tokens = write_text("odd.json", R"({"words": []})")});
   EXPECT_GE(n_refused_, 40);

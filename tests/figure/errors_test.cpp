@@ -35,13 +35,6 @@ TEST(Errors, layers_and_heads_must_exist) {
   expect_refused<UsageError>(patterns, 5, choosing({0}, {2}), "no head 2");
 }
 
-TEST(Errors, a_head_that_only_the_last_layer_lacks_is_refused_where_that_layer_is_drawn) {
-  const auto patterns = make_patterns({3, 2}, 5);
-  EXPECT_THROW((void)layout_last_layer(view_of(patterns, make_labels(5), "x"), choosing({}, {2})),
-               UsageError);
-  EXPECT_NO_THROW((void)layout_grid(view_of(patterns, make_labels(5), "x"), choosing({}, {2})));
-}
-
 TEST(Errors, patterns_must_be_of_one_size) {
   expect_refused<ShapeError>({}, 5, {}, "no layers");
   expect_refused<ShapeError>({{at::zeros({2, 5, 4})}, true}, 5, {}, "5 labels for 4 keys");

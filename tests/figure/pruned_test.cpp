@@ -84,8 +84,9 @@ TEST(Pruned, numbers_that_are_not_left_are_refused_and_those_that_are_named) {
     expect_refused(layout, with_gaps(), {.choice = {.layers = {1}}}, "no heads");
     expect_refused(layout, whole(), {.choice = {.heads = {4}}}, "there are heads 0 to 3");
   }
-  expect_refused(layout_last_layer, with_gaps(), {.choice = {.heads = {2}}},
-                 "layer 2 has none of the chosen heads; it has Head 3");
+  // The last layer that has it, then.
+  EXPECT_TRUE(is_written(draw(layout_last_layer, with_gaps(), {.choice = {.heads = {2}}}),
+                         "Layer 0, Head 2 Attention Pattern"));
 }
 
 TEST(Pruned, averages_are_over_the_heads_left_and_say_where_there_are_none) {
@@ -117,10 +118,12 @@ TEST(Pruned, a_last_layer_without_heads_is_said_to_have_none) {
   EXPECT_EQ(draw(layout_layer_averages, patterns).heatmaps.size(), 2U);
 }
 
-TEST(Pruned, a_last_layer_without_heads_is_refused_where_it_was_asked_for) {
+TEST(Pruned, of_chosen_layers_the_last_that_has_heads_is_drawn) {
   const auto patterns = pruned(whole(), {{0}, {1}, {}});
-  expect_refused(layout_last_layer, patterns, {.choice = {.layers = {0, 2}}}, "layer 2 has none");
-  expect_refused(layout_last_layer, patterns, {.choice = {.heads = {1}}}, "it has no heads left");
+  EXPECT_TRUE(is_written(draw(layout_last_layer, patterns, {.choice = {.layers = {0, 2}}}),
+                         "Layer 0 Attention Pattern"));
+  EXPECT_TRUE(is_written(draw(layout_last_layer, patterns, {.choice = {.heads = {1}}}),
+                         "Layer 1, Head 1 Attention Pattern"));
 }
 
 TEST(Pruned, numbers_must_be_those_of_the_heads) {

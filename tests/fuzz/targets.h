@@ -11,6 +11,7 @@ void tokenizer(std::string_view bytes);    ///< a text, and ids: its bytes, two 
 void vocabulary(std::string_view bytes);   ///< vocab.json, NUL, merges.txt
 void safetensors(std::string_view bytes);  ///< a file: weights, a snapshot
 void numpy(std::string_view bytes);        ///< a file: .npy or .npz
+void attention(std::string_view bytes);    ///< a byte of options, and a file of attention
 void pickle(std::string_view bytes);       ///< data.pkl in an archive of torch.save
 void json(std::string_view bytes);         ///< a letter for the kind of file, and the file
 void arguments(std::string_view bytes);    ///< of the command line, a line each
@@ -23,8 +24,8 @@ struct Target {
 
 inline constexpr Target kTargets[] = {
     {"tokenizer", tokenizer}, {"vocabulary", vocabulary}, {"safetensors", safetensors},
-    {"numpy", numpy},         {"pickle", pickle},         {"json", json},
-    {"arguments", arguments}, {"figure", figure},
+    {"numpy", numpy},         {"attention", attention},   {"pickle", pickle},
+    {"json", json},           {"arguments", arguments},   {"figure", figure},
 };
 
 }  // namespace attnviz::fuzz

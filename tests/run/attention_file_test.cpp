@@ -78,7 +78,8 @@ TEST_F(AttentionFile, what_looks_ahead_is_drawn_and_told) {
   ShowOptions show = options("bert");
   show.attention = kDumps / "bert.safetensors";
   const Shown shown = show_attention("x", show);
-  EXPECT_EQ(shown.remarks.at(0), "queries attend to later keys: drawn as bidirectional");
+  ASSERT_EQ(shown.remarks.size(), 1U);
+  EXPECT_EQ(shown.remarks[0], "queries attend to later keys: drawn as bidirectional");
   EXPECT_EQ(shown.capture, "file");
   show.dump.bidirectional = true;
   EXPECT_TRUE(show_attention("x", show).remarks.empty());
@@ -178,6 +179,44 @@ TEST_F(AttentionFile, compare_takes_files_of_any_program_and_models_beside_them)
   for (const HeadChange& head : report.texts[0].changes.heads) EXPECT_EQ(head.id.layer, 1);
 }
 
+TEST_F(AttentionFile, dumps_of_other_tokens_are_not_the_same) {
+  const auto dump = [&](const std::string& name, const std::vector<std::string>& tokens) {
+    AttentionPatterns patterns;
+    patterns.layers = {at::full({1, 3, 3}, 1.F).tril()};
+    patterns.layers[0] = (patterns.layers[0] / patterns.layers[0].sum(-1, true)).contiguous();
+    const SideTokens side{tokens, {}};
+    write_attention(folder_.path() / name, patterns, side, side, {});
+    return folder_.path() / name;
+  };
+  CompareOptions options;
+  options.before = dump("a.safetensors", {"a", "b", "a"});
+  options.after = dump("b.safetensors", {"x", "y", "x"});
+  EXPECT_EQ(compare(options).verdict(), Verdict::changed);
+  options.after = dump("c.safetensors", {"a", "b", "a"});
+  EXPECT_EQ(compare(options).verdict(), Verdict::same);
+  options.after = dump("d.safetensors", {});  // of whatever tokens the other is
+  EXPECT_EQ(compare(options).verdict(), Verdict::same);
+  options.before = options.after = kDumps / "gpt2";
+  options.dump.tensors = "x*";
+  EXPECT_ANY_THROW((void)compare(options));
+}
+
+TEST_F(AttentionFile, in_a_batch_one_file_of_another_model_fails_alone) {
+  const std::vector<BatchText> texts =
+      list_texts({{kDumps}, {"gpt2.npz", "gpt2_layers.safetensors", "hook.safetensors"}});
+  BatchOptions batch;
+  batch.attention = batch.heads = true;
+  batch.jobs = 1;
+  batch.show.figures = {};
+  batch.out_dir = folder_.path() / "batch";
+  const BatchResult result = run_batch(texts, batch);
+  EXPECT_EQ(result.progress.done + result.progress.failed, 3);
+  EXPECT_EQ(result.stopped, "");
+  ASSERT_FALSE(result.failures.empty());
+  EXPECT_NE(result.failures[0].why.find("other layers or heads"), std::string::npos);
+  EXPECT_FALSE(fs::exists(batch.out_dir / (result.failures[0].name + "_heads.json")));
+}
+
 TEST_F(AttentionFile, generated_tokens_are_shown_with_what_they_were_read_from) {
   ShowOptions show = options("generated");
   show.model = imported();
@@ -234,6 +273,16 @@ TEST_F(Verify, a_picture_is_drawn_again_byte_for_byte) {
   }
 }
 
+TEST_F(Verify, the_same_model_under_another_name_is_the_same) {
+  const Shown shown = draw();
+  fs::rename(model_, folder_.path() / "moved.pt");
+  model_ = folder_.path() / "moved.pt";
+  EXPECT_TRUE(verify_picture(shown.files[0], with_model()).is_same);
+  VerifyOptions options = with_model();
+  options.attention = kDumps / "gpt2.npz";
+  EXPECT_THROW((void)verify_picture(shown.files[0], options), UsageError);
+}
+
 TEST_F(Verify, of_a_file_of_patterns_too) {
   ShowOptions show = options("dump");
   show.attention = kDumps / "bert.safetensors";
@@ -257,7 +306,7 @@ TEST_F(Verify, another_model_is_told_and_where_its_pixels_differ) {
   options.model = import.out;
   const Verified verified = verify_picture(file, options);
   EXPECT_FALSE(verified.is_same);
-  ASSERT_GE(verified.differences.size(), 2U);
+  ASSERT_GE(verified.differences.size(), 2U) << verified.differences.at(0);
   EXPECT_NE(verified.differences[0].find("SHA-256 of the model"), std::string::npos);
   EXPECT_NE(verified.differences[1].find("attnviz:model"), std::string::npos);
 }

@@ -380,8 +380,10 @@ TEST_F(PruningTest, APrunedModelIsShownUnderItsOldNumbers) {
   EXPECT_EQ(shown.files.size(), 3U);
   EXPECT_NE(read_file(shown.files[0]).find("those left: L0H1"), std::string::npos);
   show.figure.choice.heads = {1};
+  EXPECT_EQ(visualize_attention("abcabc", "p", show).files.size(), 3U);
+  show.figure.choice.heads = {0};
   EXPECT_EQ(message_of([&] { (void)visualize_attention("abcabc", "p", show); }),
-            "layer 1 has none of the chosen heads; it has no heads left");
+            "there is no head 0; there is head 1");
 }
 
 }  // namespace

@@ -30,6 +30,8 @@ TEST(Pieces, tokens_of_other_tokenizers_are_read_by_their_marks) {
 TEST(Pieces, tokens_without_marks_stand_for_themselves) {
   const Strings plain = {"The", " cat", "###", "##", "Ã©", "<0x0A>"};
   EXPECT_EQ(pieces_named(plain), plain);
+  // A list of words, as a person writes it, or of a tokenizer that happened to cut none.
+  EXPECT_EQ(pieces_named({"[CLS]", "the", "man", "."}), (Strings{"[CLS]", " the", " man", " ."}));
   EXPECT_TRUE(pieces_named({}).empty());
 }
 
