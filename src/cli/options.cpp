@@ -18,9 +18,9 @@ CLI::Validator number_where(bool (*is_fine)(double), const char* wanted) {
   return {[is_fine, wanted](const std::string& text) {
             constexpr double kMost = 9e15;  // whole numbers are exact up to there
             double number = 0;
-            if (CLI::detail::lexical_cast(text, number) && is_fine(number) && number <= kMost) {
-              return std::string();
-            }
+            const bool is_number = CLI::detail::lexical_cast(text, number);
+            if (is_number && number > kMost) return text + " is too large";
+            if (is_number && is_fine(number)) return std::string();
             return text + " is no number " + wanted;
           },
           ""};
