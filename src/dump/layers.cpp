@@ -124,7 +124,7 @@ std::vector<StoredLayer> layers_of_one(const NamedTensor& tensor, const DumpOpti
                      " holds no batch");
   }
   if (values.dim() == 2) values = values.unsqueeze(0);
-  if (values.dim() == 3) return {{tensor.name.empty() ? "the array" : tensor.name, values}};
+  if (values.dim() == 3) return {{name, values}};
   if (values.dim() != 4) refuse_shape(tensor);
   std::vector<StoredLayer> layers;
   for (std::int64_t l = 0; l < values.size(0); ++l) {

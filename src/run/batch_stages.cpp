@@ -71,7 +71,7 @@ BatchStages::BatchStages(const BatchOptions& options, const BatchRecord& record,
     : options_(options),
       source_{model, record.model_sha256, record.vocabulary_sha256, model.empty()},
       settings_(hash_of(record)) {
-  if (!vocabulary.empty()) tokenizer_.emplace(vocabulary);
+  tokenizer_ = tokenizer_of(vocabulary);
   if (model.empty()) return;
   model_.emplace(model, options.show.capture);
   look_at_model();

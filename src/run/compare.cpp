@@ -21,9 +21,7 @@ class Side {
     } else if (is_snapshot(path)) {
       held_ = chosen(read_snapshot(path));
     } else {
-      std::optional<Tokenizer> tokenizer;
-      if (!options.vocabulary.empty()) tokenizer.emplace(options.vocabulary);
-      attended_ = read_attended(path, options.dump, tokenizer, {});
+      attended_ = read_attended(path, options.dump, tokenizer_of(options.vocabulary), {});
       source_ = source_of_dump(path, options.vocabulary);
       has_ids_ = !attended_->keys.ids.empty();
       held_ = chosen(snapshot_of(*attended_, source_, 0));

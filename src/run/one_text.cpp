@@ -9,6 +9,7 @@
 
 #include "attnviz/error.h"
 #include "attnviz/file.h"
+#include "dump/stored.h"
 #include "run/one_thread.h"
 #include "run/output.h"
 #include "run/picture_record.h"
@@ -59,12 +60,6 @@ std::vector<std::string> plain_labels(const std::vector<std::string>& pieces) {
   std::vector<std::string> labels;
   for (const Label& label : piece_labels(pieces)) labels.push_back(plain(label));
   return labels;
-}
-
-/// A text with characters cut in two at its end loses them: what is written down is UTF-8.
-std::string whole_characters(std::string text) {
-  text.resize(text::valid_prefix(text));
-  return text;
 }
 
 /// The text, without the space that some tokenizers begin it with.
@@ -122,6 +117,16 @@ std::string text_or_file(const std::string& text, const std::filesystem::path& f
   return file.empty() ? text : without_last_newline(read_file(file));
 }
 
+std::optional<Tokenizer> tokenizer_of(const std::filesystem::path& vocabulary) {
+  return vocabulary.empty() ? std::nullopt : std::optional<Tokenizer>(std::in_place, vocabulary);
+}
+
+std::string whole_text(const Tokenizer& tokenizer, const TokenIds& ids) {
+  std::string text = tokenizer.decode(ids);
+  text.resize(text::valid_prefix(text));
+  return text;
+}
+
 Shown tokenize(const std::string& text, const Tokenizer& tokenizer,
                std::optional<std::int64_t> max_tokens) {
   if (text.empty()) throw TextError("the text is empty; give some words to attend to");
@@ -132,8 +137,8 @@ Shown tokenize(const std::string& text, const Tokenizer& tokenizer,
   if (max_tokens && shown.ids.size() > std::size_t(*max_tokens)) {
     shown.n_tokens_cut = shown.ids.size() - std::size_t(*max_tokens);
     shown.ids.resize(std::size_t(*max_tokens));
-    // What is drawn and written down is the text that was attended to; a cut may split a character.
-    shown.text = whole_characters(tokenizer.decode(shown.ids));
+    // What is drawn and written down is the text that was attended to.
+    shown.text = whole_text(tokenizer, shown.ids);
   }
   return shown;
 }
@@ -158,7 +163,7 @@ Attended continue_text(Shown shown, Model& model, const Tokenizer& tokenizer,
   const std::vector<GeneratedToken> more = generate(model, shown.ids, generation);
   const std::size_t n_prompt = shown.ids.size();
   for (const GeneratedToken& token : more) shown.ids.push_back(token.id);
-  shown.text = whole_characters(tokenizer.decode(shown.ids));
+  shown.text = whole_text(tokenizer, shown.ids);
   shown.n_prompt = std::int64_t(n_prompt);
   Attended attended = attend(std::move(shown), model, tokenizer, choice);
   const std::vector<std::string>& tokens = attended.shown.tokens;
@@ -271,7 +276,7 @@ void save_attention(const std::filesystem::path& path, const Attended& attended,
   const bool has_tokens = attended.shown.has_tokens;
   Texts texts = origin(attended, source);
   if (const auto& n_prompt = attended.shown.n_prompt) {
-    texts.emplace_back("attnviz:prompt", std::to_string(*n_prompt));
+    texts.emplace_back(dump::kPrompt, std::to_string(*n_prompt));
   }
   const auto told = [has_tokens](const SideTokens& side) {
     return has_tokens ? side : SideTokens{{}, side.ids};

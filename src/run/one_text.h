@@ -17,6 +17,13 @@ namespace attnviz {
 /// The text that is given, or, where a file is named, that file's. Throws FileError.
 [[nodiscard]] std::string text_or_file(const std::string& text, const std::filesystem::path& file);
 
+/// Of a vocabulary's folder; none where it is empty. Throws what Tokenizer throws.
+[[nodiscard]] std::optional<Tokenizer> tokenizer_of(const std::filesystem::path& vocabulary);
+
+/// The text of ids, which may end within a character; what is written down is UTF-8, and without
+/// it.
+[[nodiscard]] std::string whole_text(const Tokenizer& tokenizer, const TokenIds& ids);
+
 /// The attention of one text, wherever it comes from.
 struct Attended {
   Shown shown;

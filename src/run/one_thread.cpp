@@ -34,13 +34,11 @@ OneBlasThread::~OneBlasThread() {
   set_blas_threads(threads_);
 }
 
-OneThread::OneThread() : torch_threads_(at::get_num_threads()), blas_threads_(blas_threads()) {
-  set_blas_threads(1);
+OneThread::OneThread() : torch_threads_(at::get_num_threads()) {
   at::set_num_threads(1);
 }
 
 OneThread::~OneThread() {
-  set_blas_threads(blas_threads_);
   at::set_num_threads(torch_threads_);
 }
 

@@ -8,20 +8,6 @@
 
 namespace attnviz {
 
-/// As long as it lives, LibTorch and the BLAS below it compute on this thread alone, so that the
-/// number of threads changes no bit. Measured on two cores, a survey of heads takes less than half
-/// of the time so: small products cost less than handing them out.
-class OneThread {
- public:
-  OneThread();
-  ~OneThread();
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
- private:
-  int torch_threads_, blas_threads_;
-};
-
 /// As long as it lives, the BLAS computes on one thread: some split sums among threads, so that
 /// their number changes last bits. LibTorch's own threads, which each have rows of their own, may
 /// be as many as there are.
@@ -34,6 +20,21 @@ class OneBlasThread {
 
  private:
   int threads_;
+};
+
+/// As long as it lives, LibTorch and the BLAS below it compute on this thread alone, so that the
+/// number of threads changes no bit. Measured on two cores, a survey of heads takes less than half
+/// of the time so: small products cost less than handing them out.
+class OneThread {
+ public:
+  OneThread();
+  ~OneThread();
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  OneBlasThread blas_;
+  int torch_threads_;
 };
 
 /// The same on every thread of an arena: the texts are what is spread over the cores, and a text's

@@ -77,9 +77,7 @@ class Check {
 
 Snapshot Check::take_file(const fs::path& attention) const {
   const fs::path vocabulary = options_.vocabulary.empty() ? suite_.vocabulary : options_.vocabulary;
-  std::optional<Tokenizer> tokenizer;
-  if (!vocabulary.empty()) tokenizer.emplace(vocabulary);
-  return snapshot_of(read_attended(attention, {}, tokenizer, {}),
+  return snapshot_of(read_attended(attention, {}, tokenizer_of(vocabulary), {}),
                      source_of_dump(attention, vocabulary), kSnapshotCells);
 }
 

@@ -20,8 +20,7 @@ std::string name_of(const std::set<std::string>& models, std::size_t n_files) {
 
 Survey survey_attention(const std::vector<std::filesystem::path>& files, const DumpOptions& dump,
                         const SurveyOptions& options) {
-  std::optional<Tokenizer> tokenizer;
-  if (!options.vocabulary.empty()) tokenizer.emplace(options.vocabulary);
+  const std::optional<Tokenizer> tokenizer = tokenizer_of(options.vocabulary);
   Survey survey;
   HeadStatistics statistics(options.statistics);
   Variation variation(kVariationRows, options.statistics.seed);

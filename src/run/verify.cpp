@@ -45,9 +45,7 @@ Attended attended_again(const PictureRecord& record, const VerifyOptions& option
   if (source.is_dump) {
     DumpOptions dump = record.options.dump;
     dump.tokens = options.tokens;
-    std::optional<Tokenizer> tokenizer;
-    if (!vocabulary.empty()) tokenizer.emplace(vocabulary);
-    Attended attended = read_attended(source.file, dump, tokenizer, choice);
+    Attended attended = read_attended(source.file, dump, tokenizer_of(vocabulary), choice);
     // Where the file says nothing of its text, its name stands for it.
     const auto text = record.texts.find("attnviz:text");
     if (source.sha256 == recorded(record, "attention") && text != record.texts.end()) {
@@ -61,8 +59,7 @@ Attended attended_again(const PictureRecord& record, const VerifyOptions& option
   Model model(source.file, capture);
   Shown shown;
   shown.ids = record.ids;
-  shown.text = tokenizer.decode(record.ids);
-  shown.text.resize(text::valid_prefix(shown.text));
+  shown.text = whole_text(tokenizer, record.ids);
   shown.n_prompt = record.n_prompt;
   return attend(std::move(shown), model, tokenizer, choice);
 }
