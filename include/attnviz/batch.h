@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -118,6 +119,8 @@ struct BatchResult {
   std::vector<BatchFailure> failures;
   std::vector<BatchTime> slowest;  ///< five at most
   std::int64_t n_cut = 0;          ///< texts that max_tokens cut
+  /// What a user should know of files of attention, and of how many of them it is so.
+  std::map<std::string, std::int64_t> remarks;
   std::int64_t n_left_behind = 0;  ///< lines of an older index whose text is not among these
   std::string stopped;             ///< why not all were dealt with; or empty
   std::vector<std::filesystem::path> files;  ///< index, and the heads of all texts

@@ -9,6 +9,7 @@
 
 #include "attnviz/patterns.h"
 #include "attnviz/text.h"
+#include "attnviz/view.h"
 
 namespace attnviz {
 
@@ -38,6 +39,8 @@ struct Page {
   std::span<const Label> queries, keys;  ///< one per row, one per column
   /// The text of each of them; empty where it is no whole character.
   std::vector<std::string> query_words = {}, key_words = {};
+  /// So many stood before them: a person counts from the text's first token on.
+  LeftOut left_out = {};
   /// So many of the keys were given, the rest the model went on with by itself; none: all were.
   std::optional<std::int64_t> n_prompt = {};
   std::vector<PageSet> sets = {};  ///< one, or two to be compared: of the same positions

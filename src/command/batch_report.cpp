@@ -17,6 +17,16 @@ std::string seconds_of(double seconds) {
   return text;
 }
 
+void report_remarks(const BatchResult& result) {
+  constexpr std::size_t kMost = 20;
+  std::size_t n = 0;
+  for (const auto& [remark, n_files] : result.remarks) {
+    if (++n <= kMost) spdlog::info("{}: {}", counted(n_files, "file"), one_line(remark));
+  }
+  if (n > kMost)
+    spdlog::info("and {} more such remarks; attnviz show tells a file's own", n - kMost);
+}
+
 }  // namespace
 
 void report_failures(const BatchResult& result) {
@@ -34,6 +44,7 @@ void report_failures(const BatchResult& result) {
 void report_batch(const BatchResult& result, double seconds) {
   const BatchProgress& progress = result.progress;
   report_failures(result);
+  report_remarks(result);
   std::string line =
       counted(progress.texts, "text") + ": " + std::to_string(progress.done) + " done";
   if (progress.kept > 0) line += ", " + std::to_string(progress.kept) + " there already";

@@ -22,8 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-constexpr std::int64_t kMostHeads = 1 << 20;  ///< in a layer
-
 /// How far from 1 the sum of a row's weights may be: each is rounded by half a unit in its last
 /// place, of a share of the sum.
 double tolerance_of(c10::ScalarType type) {
@@ -72,28 +70,9 @@ at::Tensor weights_of(const dump::StoredLayer& layer, const std::vector<at::Tens
                      std::to_string(before[0].size(1)) + " and " +
                      std::to_string(before[0].size(2)));
   }
-  if (weights.size(0) > kMostHeads) throw ModelError(layer.name + " has too many heads");
+  if (weights.size(0) > dump::kMostHeads) throw ModelError(layer.name + " has too many heads");
   if (weights.size(0) > 0) check_rows(layer, weights);
   return weights;
-}
-
-/// Head numbers, as attnviz writes them where some were pruned or left out.
-KeptHeads kept_in(const dump::Stored& stored, const std::vector<at::Tensor>& layers) {
-  const auto found = stored.metadata.find(dump::kHeadNumbers);
-  if (found == stored.metadata.end()) return {};
-  std::vector<std::int64_t> n_heads;
-  for (const at::Tensor& layer : layers) n_heads.push_back(layer.size(0));
-  try {
-    KeptHeads kept = Json::parse(found->second).get<KeptHeads>();
-    bool is_fit = fits(kept, n_heads);
-    for (const auto& numbers : kept) {
-      is_fit = is_fit && (numbers.empty() || numbers.back() <= kMostHeads);
-    }
-    if (is_fit) return kept;
-  } catch (const Json::exception&) {
-    // told below
-  }
-  throw ModelError("its head numbers are not those of its layers");
 }
 
 std::string text_in(const dump::Stored& stored, const char* key) {
@@ -110,7 +89,7 @@ AttentionPatterns patterns_in(const dump::Stored& stored, const DumpOptions& opt
     has_heads = has_heads || patterns.layers.back().size(0) > 0;
   }
   if (!has_heads) throw ModelError("it holds no heads");
-  patterns.kept = kept_in(stored, patterns.layers);
+  patterns.kept = dump::kept_in(stored.metadata, patterns.layers);
   const bool is_ahead = std::any_of(patterns.layers.begin(), patterns.layers.end(), looks_ahead);
   const bool is_told = options.bidirectional || text_in(stored, dump::kCausal) == "no";
   patterns.causal = !is_ahead && !is_told;

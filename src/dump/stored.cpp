@@ -1,5 +1,8 @@
 #include "dump/stored.h"
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
 #include "attnviz/dump.h"
 #include "attnviz/error.h"
 #include "attnviz/file.h"
@@ -58,6 +61,23 @@ dump::Stored dump::read_stored(const std::filesystem::path& path) {
   }
   throw ModelError("cannot read " + path.string() +
                    ": it is neither a safetensors file nor NumPy's .npy or .npz");
+}
+
+KeptHeads dump::kept_in(const std::map<std::string, std::string>& metadata,
+                        const std::vector<at::Tensor>& layers) {
+  const auto found = metadata.find(kHeadNumbers);
+  if (found == metadata.end()) return {};
+  std::vector<std::int64_t> n_heads;
+  for (const at::Tensor& layer : layers) n_heads.push_back(layer.dim() == 3 ? layer.size(0) : 0);
+  try {
+    KeptHeads kept = nlohmann::json::parse(found->second).get<KeptHeads>();
+    const bool is_small = std::ranges::all_of(
+        kept, [](const auto& numbers) { return numbers.empty() || numbers.back() <= kMostHeads; });
+    if (is_small && fits(kept, n_heads)) return kept;
+  } catch (const nlohmann::json::exception&) {
+    // told below
+  }
+  throw ModelError("its head numbers are not those of its layers");
 }
 
 }  // namespace attnviz

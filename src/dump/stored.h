@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "attnviz/checkpoint.h"
+#include "attnviz/head_id.h"
 
 namespace attnviz::dump {
 
@@ -24,5 +25,12 @@ inline constexpr char kText[] = "attnviz:text", kModel[] = "attnviz:model",
                       kHeadNumbers[] = "attnviz:head_numbers", kCausal[] = "attnviz:causal",
                       kPrompt[] = "attnviz:prompt", kQueryPieces[] = "attnviz:query_pieces",
                       kKeyPieces[] = "attnviz:key_pieces";
+
+inline constexpr std::int64_t kMostHeads = 1 << 20;  ///< in a layer
+
+/// The numbers of the heads, where some were pruned or left out; else empty. layers: [head, ...].
+/// Throws ModelError, without the file's name, where they are damaged or not those of the layers.
+[[nodiscard]] KeptHeads kept_in(const std::map<std::string, std::string>& metadata,
+                                const std::vector<at::Tensor>& layers);
 
 }  // namespace attnviz::dump

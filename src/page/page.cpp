@@ -132,6 +132,9 @@ class Writer {
       json["query_tokens"] = tokens_of(page_.queries);
       json["query_words"] = page_.query_words;
     }
+    if (const auto& [queries, keys] = page_.left_out; queries > 0 || keys > 0) {
+      json["left_out"] = {{"queries", queries}, {"keys", keys}};
+    }
     const std::int64_t n_prompt = page_.n_prompt.value_or(0);
     if (n_prompt > 0 && n_prompt < std::int64_t(page_.keys.size())) json["n_prompt"] = n_prompt;
     if (packing_.step > 1)

@@ -15,6 +15,12 @@ const endQuery = firstQuery + nQueries;
 const queryParts = (q) => queryTokens[q - firstQuery];
 const keyParts = (k) => keyTokens[k];
 
+// A person counts from the text's first token on, also where that was left out.
+const outOfKeys = data.left_out?.keys ?? 0;
+const outOfQueries = data.causal ? outOfKeys : (data.left_out?.queries ?? 0);
+const numberOfQuery = (q) => q + outOfQueries;
+const numberOfKey = (k) => k + outOfKeys;
+
 const isSame = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 // One text on both sides, or two: what an encoder read is not what a decoder writes.
 const isOneText =

@@ -60,10 +60,11 @@ function drawQueryAxis(context, frame, ink) {
   }
   const step = roundStep(Math.max(1, 48 / frame.cellHigh));
   context.fillStyle = ink.soft;
-  for (let q = Math.ceil(area.q / step) * step; q < end; q += step) {
-    const y = Math.round(yOf(frame, q + 0.5)) + 0.5;
+  const first = Math.ceil(numberOfQuery(area.q) / step) * step;
+  for (let number = first; number < numberOfQuery(end); number += step) {
+    const y = Math.round(yOf(frame, number - outOfQueries + 0.5)) + 0.5;
     context.fillRect(left - 4, y - 0.5, 3, 1);
-    drawLabel(context, [[String(q)]], left - 7, y, {room: 60, end: true, ink: ink.soft});
+    drawLabel(context, [[String(number)]], left - 7, y, {room: 60, end: true, ink: ink.soft});
   }
 }
 
@@ -80,10 +81,12 @@ function drawKeyAxis(context, frame, ink) {
   context.fillStyle = ink.soft;
   context.textAlign = "center";
   context.textBaseline = "top";
-  for (let k = Math.ceil(area.k / step) * step; k < end; k += step) {
-    const x = Math.round(xOf(frame, k + 0.5)) + 0.5;
+  const first = Math.ceil(numberOfKey(area.k) / step) * step;
+  for (let number = first; number < numberOfKey(end); number += step) {
+    const x = Math.round(xOf(frame, number - outOfKeys + 0.5)) + 0.5;
     context.fillRect(x - 0.5, bottom + 1, 1, 3);
-    context.fillText(k, Math.min(x, frame.width - context.measureText(k).width / 2), bottom + 7);
+    const most = frame.width - context.measureText(number).width / 2;
+    context.fillText(number, Math.min(x, most), bottom + 7);
   }
 }
 

@@ -34,18 +34,18 @@ const strongestKeys = (pattern, q, threshold) =>
 const strongestQueries = (pattern, k, threshold) =>
   strongest(columnStart(k), endQuery, (q) => valueAt(pattern, q, k), threshold);
 
-// tokenOf: the one that a position is.
+// tokenOf: the one that a key, or a query, is.
 function showStrongest(list, found, tokenOf, diverges) {
   const most = Math.max(1, ...found.map(({value}) => Math.abs(value)));
   list.replaceChildren(
-    ...found.map(({token: position, value}) => {
-      const token = tokenOf(position);
+    ...found.map(({token: place, value}) => {
+      const token = tokenOf(place);
       const bar = make("span", {class: "length"});
       bar.style.width = `${(100 * Math.abs(value)) / most}%`;
       const button = make(
         "button",
         {type: "button"},
-        make("span", {class: "position"}, String(position)),
+        make("span", {class: "position"}, String(token.position)),
         labelOf(token.parts),
         make("span", {class: "room"}, bar),
         make("span", {class: "weight"}, decimals(value / ONE, 3, diverges)),

@@ -5,10 +5,10 @@ const isUnfit = (word) =>
   word === "" ||
   /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/.test(word);
 
-// A token: {q, k}, the row and the column that are its own where it has such; its parts, word and
-// element; isOwn: the model wrote it itself.
+// A token: {q, k}, the row and the column that are its own where it has such; its position in the
+// text; its parts, word and element; isOwn: the model wrote it itself.
 function makeToken(side, q, k, parts, given) {
-  const position = k ?? q;
+  const position = k === undefined ? numberOfQuery(q) : numberOfKey(k);
   const word = isUnfit(given) ? plainLabel(parts) : given;
   const element = make("span", {role: "option", id: `${side}${position}`, "aria-selected": "false"});
   if (isUnfit(given)) element.append(...parts.map(markOr));

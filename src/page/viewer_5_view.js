@@ -36,8 +36,8 @@ function addressOf(wanted) {
     wanted.layer === null ? (wanted.how === "max" ? "all-max" : "all") : nameOf(wanted.layer, wanted.head),
   ];
   const {q, k} = wanted.pin ?? {};
-  if (q !== undefined) parts.push(`q=${q}`);
-  if (k !== undefined && !(isOneText && k === q)) parts.push(`k=${k}`);
+  if (q !== undefined) parts.push(`q=${numberOfQuery(q)}`);
+  if (k !== undefined && !(isOneText && k === q)) parts.push(`k=${numberOfKey(k)}`);
   if (wanted.set !== 0)
     parts.push(`show=${wanted.set === 1 ? encodeURIComponent(data.sets[1].name) : wanted.set}`);
   if (wanted.scale !== defaultScale) parts.push(`scale=${wanted.scale}`);
@@ -77,9 +77,14 @@ function readAddress() {
   }
   if (place === "all-max") state.how = "max";
   if (place === "all") state.how = "mean";
-  const within = (text, from, to) =>
-    /^\d+$/.test(text) && Number(text) >= from && Number(text) < to ? Number(text) : undefined;
-  state.pin = placeOfPair(within(given.q, firstQuery, endQuery), within(given.k, 0, nKeys));
+  const within = (text, before, from, to) => {
+    const place = /^\d+$/.test(text) ? Number(text) - before : NaN;
+    return place >= from && place < to ? place : undefined;
+  };
+  state.pin = placeOfPair(
+    within(given.q, outOfQueries, firstQuery, endQuery),
+    within(given.k, outOfKeys, 0, nKeys),
+  );
   state.scale = ["figure", "panel", "unit", "log"].includes(given.scale) ? given.scale : defaultScale;
   state.threshold = Math.min(Math.max(Number(given.min) || 0, 0), 1);
   state.chosen = allHeads();
@@ -313,9 +318,9 @@ function showReadout(cell) {
       ),
     );
   const parts = [
-    make("span", {class: "as-query"}, `query ${cell.q} `, labelOf(queryParts(cell.q))),
+    make("span", {class: "as-query"}, `query ${numberOfQuery(cell.q)} `, labelOf(queryParts(cell.q))),
     " → ",
-    make("span", {class: "as-key"}, `key ${cell.k} `, labelOf(keyParts(cell.k))),
+    make("span", {class: "as-key"}, `key ${numberOfKey(cell.k)} `, labelOf(keyParts(cell.k))),
     " ",
   ];
   if (mayAttend(cell.q, cell.k)) {
@@ -339,11 +344,11 @@ function showLists(focus) {
   $("queries").parentNode.hidden = !hasKey;
   const {threshold} = state;
   if (hasQuery) {
-    heading($("keys-of"), "Query", q, queryParts(q), "attends to");
+    heading($("keys-of"), "Query", numberOfQuery(q), queryParts(q), "attends to");
     showStrongest($("keys"), strongestKeys(current, q, threshold), keyToken, current.diverges);
   }
   if (hasKey) {
-    heading($("queries-of"), "Key", k, keyParts(k), "is attended by");
+    heading($("queries-of"), "Key", numberOfKey(k), keyParts(k), "is attended by");
     showStrongest($("queries"), strongestQueries(current, k, threshold), queryToken, current.diverges);
   }
 }

@@ -194,6 +194,7 @@ class Batch {
     BatchProgress& progress = result_.progress;
     if (one.entry.error.empty()) {
       ++progress.done;
+      for (const std::string& remark : one.remarks) ++result_.remarks[remark];
       result_.n_cut += one.entry.tokens_cut > 0 && !one.only_heads;
       add_time(one.entry);
     } else {

@@ -156,6 +156,7 @@ void BatchStages::read_dump(TextOnItsWay& one, const BatchText& text, std::uint6
     one.entry.key = key_of(text, one.source.sha256);
     one.attended = read_attended(file, options_.show.dump, tokenizer_, options_.show.figure.choice);
     one.entry.tokens = one.attended.patterns.n_keys();
+    one.remarks = one.attended.shown.remarks;
   });
   if (!one.entry.error.empty()) one.memory = 0;
 }

@@ -25,7 +25,8 @@ struct TextOnItsWay {
   std::vector<std::string> pictures;  ///< and the page
   std::optional<HeadStatistics> heads;
   std::string heads_json;
-  std::uint64_t memory = 0;  ///< bytes that it takes, by estimate
+  std::vector<std::string> remarks;  ///< on a file of attention
+  std::uint64_t memory = 0;          ///< bytes that it takes, by estimate
 };
 
 /// What is done with each text. The stages of different texts may run at the same time.

@@ -5,6 +5,7 @@
 
 #include "attnviz/error.h"
 #include "attnviz/file.h"
+#include "dump/stored.h"
 #include "run/output.h"
 
 namespace attnviz {
@@ -12,8 +13,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr char kText[] = "attnviz:text", kModel[] = "attnviz:model",
-               kAttention[] = "attnviz:attention", kHeads[] = "attnviz:heads",
+using dump::kText, dump::kModel;
+
+constexpr char kAttention[] = "attnviz:attention", kHeads[] = "attnviz:heads",
                kIds[] = "attnviz:ids", kOptions[] = "attnviz:options",
                kNumbers[] = "attnviz:numbers", kHashes[] = "attnviz:sha256";
 

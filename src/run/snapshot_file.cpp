@@ -9,6 +9,7 @@
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "attnviz/snapshot.h"
+#include "dump/stored.h"
 #include "run/output.h"
 
 // A snapshot holds layer_0, layer_1 ... [head, query, key] F32, as other files of attention do, and
@@ -20,13 +21,11 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
+using dump::kHeadNumbers, dump::kText;
 
 constexpr char kFormat[] = "attnviz:snapshot", kFormatVersion[] = "1";
-constexpr char kText[] = "attnviz:text", kTokens[] = "attnviz:tokens",
-               kScoreNames[] = "attnviz:scores", kLabels[] = "attnviz:labels",
-               kHeadNumbers[] = "attnviz:head_numbers", kPicture[] = "attnviz:picture:";
-
-constexpr std::int64_t kMostHeads = 1 << 20;  ///< in a layer
+constexpr char kTokens[] = "attnviz:tokens", kScoreNames[] = "attnviz:scores",
+               kLabels[] = "attnviz:labels", kPicture[] = "attnviz:picture:";
 
 at::Tensor score_matrix(const std::vector<RecordedHead>& heads) {
   const auto scores = recorded_scores();
@@ -55,26 +54,13 @@ Json json_of(const SafetensorsFile& file, const char* key) {
   return found == file.metadata.end() ? Json() : Json::parse(found->second);
 }
 
-KeptHeads read_kept(const SafetensorsFile& file, const std::vector<at::Tensor>& layers) {
-  const Json numbers = json_of(file, kHeadNumbers);
-  const KeptHeads kept = numbers.is_null() ? KeptHeads() : numbers.get<KeptHeads>();
-  std::vector<std::int64_t> n_heads;
-  for (const at::Tensor& layer : layers) n_heads.push_back(layer.dim() == 3 ? layer.size(0) : 0);
-  const bool is_fit = fits(kept, n_heads);
-  for (const auto& layer : kept) {
-    if (is_fit && (layer.empty() || layer.back() <= kMostHeads)) continue;
-    throw ModelError("its head numbers are not those of its layers");
-  }
-  return kept;
-}
-
 AttentionPatterns read_patterns(const SafetensorsFile& file) {
   std::vector<at::Tensor> layers;
   while (const at::Tensor* layer = tensor_named(file, "layer_" + std::to_string(layers.size()))) {
     layers.push_back(*layer);
   }
   if (layers.empty()) throw ModelError("it holds no attention (layer_0, layer_1 ...)");
-  const KeptHeads kept = read_kept(file, layers);
+  const KeptHeads kept = dump::kept_in(file.metadata, layers);
   return check_patterns(std::move(layers), kept);
 }
 

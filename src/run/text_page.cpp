@@ -110,6 +110,7 @@ std::string page_of(const Attended& attended, const View& view, const ShowOption
   page.software = "attnviz " + version();
   page.queries = std::span(view.queries).subspan(std::size_t(out.queries));
   page.keys = std::span(view.keys).subspan(std::size_t(out.keys));
+  page.left_out = out;
   page.query_words = words_of(attended.queries, page.queries, options.merge_words);
   page.key_words = words_of(attended.keys, page.keys, options.merge_words);
   if (view.n_prompt) page.n_prompt = *view.n_prompt - out.keys;

@@ -102,10 +102,10 @@ bool is_within(const Box& box, int x, int y) {
 std::string places_of(const std::vector<std::pair<int, int>>& pixels, const Drawing& drawing) {
   constexpr std::size_t kMost = 6;
   std::vector<std::string> names;
-  for (const auto& [x, y] : pixels) {
+  for (const std::pair<int, int>& pixel : pixels) {
     const auto found = std::find_if(
         drawing.heatmaps.begin(), drawing.heatmaps.end(),
-        [&, x = x, y = y](const HeatmapItem& item) { return is_within(item.box, x, y); });
+        [&](const HeatmapItem& item) { return is_within(item.box, pixel.first, pixel.second); });
     const std::string name = found == drawing.heatmaps.end() ? "what is written" : found->name;
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }

@@ -143,6 +143,26 @@ TEST_F(AttentionFile, batches_draw_files_of_patterns) {
   EXPECT_EQ(run_batch(texts, batch).progress.kept, 2);
   batch.show.figure.focus.drop_first = true;
   EXPECT_EQ(run_batch(texts, batch).progress.kept, 0);
+  const std::string page = read_file(batch.out_dir / "bert_attention.html");
+  EXPECT_NE(page.find(R"("left_out":{"queries":0,"keys":1})"), std::string::npos);
+}
+
+TEST_F(AttentionFile, a_batch_tells_what_a_user_should_know_of_how_many_files) {
+  for (const char* name : {"a.safetensors", "b.safetensors"}) {
+    const at::Tensor even = at::ones({2, 3, 3}).tril();
+    const at::Tensor layer = even / even.sum(-1, true);
+    write_safetensors(folder_.path() / name, {{"l1", layer}, {"l2", layer}}, {});
+  }
+  BatchOptions batch;
+  batch.attention = true;
+  batch.show.figures = {};
+  batch.save_attention = true;
+  batch.out_dir = folder_.path() / "batch";
+  const BatchResult result = run_batch(list_texts({{folder_.path()}, {"*.safetensors"}}), batch);
+  EXPECT_EQ(result.progress.done, 2);
+  const std::map<std::string, std::int64_t> remarks = {
+      {"its layers count from 1; here l1 is layer 0", 2}};
+  EXPECT_EQ(result.remarks, remarks);
 }
 
 TEST_F(AttentionFile, suites_hold_files_of_patterns_against_their_baselines) {

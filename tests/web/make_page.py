@@ -170,6 +170,7 @@ def make_page(
     queries=None,
     prompt=None,
     top=None,
+    left_out=None,
 ):
     words = words_of(text, tokens)
     n_queries = queries or tokens
@@ -207,6 +208,8 @@ def make_page(
         data["n_prompt"] = prompt
     if top:
         data["blank"] = BLANK
+    if left_out:
+        data["left_out"] = {"queries": left_out[0], "keys": left_out[1]}
     if with_findings:
         data["heads"] = findings(numbers)
     escaped = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")

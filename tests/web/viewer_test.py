@@ -837,6 +837,35 @@ class PageTest(unittest.TestCase):
         self.assert_strongest(self.list_of("queries"), data.column(1, 1, 4))
         self.assertEqual(self.pixel(2, 9)[3], 255)
 
+    # -- a first key that was left out
+
+    def test_tokens_are_numbered_from_the_first_of_all(self):
+        page = self.page("rest", tokens=12, left_out=(1, 1))
+        data = self.open(*page, "#L1H1&q=5")
+        self.assertTrue(self.text("keys-of").startswith("Query 5 "))
+        self.assertIn(f"query 5 {data.labels[4]}", self.text("readout"))
+        weights = {k + 1: weight for k, weight in enumerate(data.row(1, 1, 4))}
+        self.assert_strongest(self.list_of("keys"), weights)
+        self.open(*page, "#L1H1")
+        x, y = self.cell(7, 2)
+        self.mouse("mousePressed", x, y, button="left", clickCount=1)
+        self.mouse("mouseReleased", x, y, button="left", clickCount=1)
+        self.settle()
+        self.assertEqual(self.js("return location.hash"), "#L1H1&q=8&k=3")
+        self.assertIn(f"key 3 {data.labels[2]}", self.text("readout"))
+        self.assert_strongest(
+            self.list_of("queries"),
+            {q + 1: weight for q, weight in data.column(1, 1, 2).items()},
+        )
+
+    def test_of_two_texts_each_side_says_what_was_left_out(self):
+        page = self.page("rest_of_two", tokens=14, queries=9, causal=False, left_out=(0, 1))
+        data = self.open(*page, "#L1H1&q=3&k=1")
+        self.assertIn(f"query 3 {data.query_labels[3]}", self.text("readout"))
+        self.assertIn(f"key 1 {data.labels[0]}", self.text("readout"))
+        self.open(*page, "#L1H1&k=0")
+        self.assertNotIn("key 0", self.text("readout"))
+
     # -- other queries than keys
 
     def cross(self, address=""):
