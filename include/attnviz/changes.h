@@ -49,7 +49,8 @@ struct AttentionRecord {
   }
 };
 
-/// Scores are those of all weights; then patterns are condensed to n_cells; 0: they stay whole.
+/// Scores are those of all weights; then patterns are condensed to n_cells; 0: they stay whole, as
+/// do bidirectional ones, which have no scores.
 /// Throws ShapeError where there is not one id per position.
 [[nodiscard]] AttentionRecord record_attention(AttentionPatterns patterns, const TokenIds& ids,
                                                std::int64_t n_cells = 32);
@@ -79,7 +80,7 @@ struct HeadChange {
   HeadId id;
   double largest = 0;               ///< difference of a weight, without its sign
   std::int64_t query = 0, key = 0;  ///< where that is; of condensed patterns the blocks
-  double bits = 0;                  ///< Jensen-Shannon divergence, mean over rows q >= 1
+  double bits = 0;  ///< Jensen-Shannon divergence, mean over rows, of causal patterns q >= 1
   std::vector<ScoreChange> scores;  ///< that both have, those that moved most first
   std::vector<std::string> labels_before, labels_after;
   /// How many times its tolerance the head moved, by the measure that says most. A label alone is

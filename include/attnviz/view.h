@@ -38,7 +38,9 @@ struct View {
 /// Words instead of tokens (Clark et al. 2019, section 4.1): attention to a word is the sum over
 /// its pieces, attention from a word the mean over its pieces. Rows still sum to 1. Both lists
 /// say where words begin, ascending from 0, as word_starts gives them. Labels
-/// are joined; n_prompt becomes that of the words that begin in the prompt.
+/// are joined; n_prompt becomes that of the words that begin in the prompt. Causal patterns stay so
+/// where the queries' words are the last of the keys'; else there are words that begin before their
+/// first query, and no cell is taken to be in the future.
 /// Throws ShapeError for starts that are no such places.
 [[nodiscard]] View merge_words(View view, std::span<const std::size_t> query_starts,
                                std::span<const std::size_t> key_starts);

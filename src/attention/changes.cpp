@@ -46,7 +46,8 @@ double largest_difference(const Weights& before, const Weights& after) {
   return largest;
 }
 
-void compare_weights(HeadChange& change, const Weights& before, const Weights& after) {
+void compare_weights(HeadChange& change, const Weights& before, const Weights& after, bool causal) {
+  const std::int64_t first_row = causal ? 1 : 0;  // row 0 of a causal pattern is always the same
   for (std::int64_t q = 0; q < before.n(); ++q) {
     for (std::int64_t k = 0; k < before.n(); ++k) {
       const double difference = std::abs(double(after.row(q)[k]) - double(before.row(q)[k]));
@@ -55,9 +56,9 @@ void compare_weights(HeadChange& change, const Weights& before, const Weights& a
       change.query = q;
       change.key = k;
     }
-    if (q > 0) change.bits += row_bits(before.row(q), after.row(q), before.n());
+    if (q >= first_row) change.bits += row_bits(before.row(q), after.row(q), before.n());
   }
-  if (before.n() > 1) change.bits /= double(before.n() - 1);
+  if (before.n() > first_row) change.bits /= double(before.n() - first_row);
 }
 
 double moved(const ScoreChange& change) {
@@ -164,7 +165,8 @@ HeadChange compare_head(HeadId id, const Pairing& pairing, const Tolerance& tole
                         const Tolerance& rounding) {
   HeadChange change;
   change.id = id;
-  compare_weights(change, pairing.weights_before(id), pairing.weights_after(id));
+  compare_weights(change, pairing.weights_before(id), pairing.weights_after(id),
+                  pairing.before.patterns.causal && pairing.after.patterns.causal);
   const RecordedHead* before = scores_of(pairing.before, id);
   const RecordedHead* after = scores_of(pairing.after, id);
   if (before != nullptr && after != nullptr) compare_scores(change, *before, *after);

@@ -89,7 +89,9 @@ AttentionRecord record_attention(AttentionPatterns patterns, const TokenIds& ids
   }
   AttentionRecord record{ids, {}, {}};
   if (patterns.causal) record.heads = scored(patterns, ids);
-  record.patterns = n_cells == 0 ? std::move(patterns) : condense(std::move(patterns), n_cells);
+  // Without scores there is nothing else that would show what moves within a block.
+  const bool is_whole = n_cells == 0 || !patterns.causal;
+  record.patterns = is_whole ? std::move(patterns) : condense(std::move(patterns), n_cells);
   return record;
 }
 

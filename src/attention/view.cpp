@@ -60,6 +60,16 @@ at::Tensor strongest(const at::Tensor& pattern, std::int64_t n) {
   return pattern.masked_fill(weak, kNothing);
 }
 
+/// The queries' words are the last of the keys', of the same tokens.
+bool are_last(std::span<const std::size_t> queries, std::span<const std::size_t> keys,
+              std::int64_t n_before) {
+  if (queries.size() > keys.size()) return false;
+  return std::ranges::equal(queries, keys.last(queries.size()),
+                            [n_before](std::size_t query, std::size_t key) {
+                              return std::int64_t(query) + n_before == std::int64_t(key);
+                            });
+}
+
 }  // namespace
 
 View view_of(AttentionPatterns patterns, std::vector<Label> labels, std::string text) {
@@ -100,6 +110,8 @@ View merge_words(View view, std::span<const std::size_t> query_starts,
   for (at::Tensor& layer : view.patterns.layers) {
     layer = at::matmul(at::matmul(from, layer), to).contiguous();
   }
+  view.patterns.causal =
+      view.patterns.causal && are_last(query_starts, key_starts, n_keys - n_queries);
   view.queries = joined(view.queries, query_starts);
   view.keys = joined(view.keys, key_starts);
   if (view.n_prompt) {

@@ -105,7 +105,10 @@ class Archive {
   };
 
   static RecordBytes room_for(std::uint64_t size) {
-    return {std::make_unique_for_overwrite<char[]>(size), size};
+    RecordBytes bytes;
+    bytes.data = std::make_unique_for_overwrite<char[]>(size);
+    bytes.size = size;
+    return bytes;
   }
 
   RecordBytes read_bytes(std::uint64_t start, std::uint64_t length) {
@@ -188,10 +191,17 @@ class Archive {
 
 }  // namespace
 
+std::string folded(std::string name) {
+  for (char& c : name) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return name;
+}
+
 std::map<std::string, std::uint64_t> record_sizes(const std::filesystem::path& path) {
   std::map<std::string, std::uint64_t> sizes;
   for (const ArchiveRecord& record : Archive(path).list()) {
-    if (!sizes.emplace(record.name.substr(record.name.find('/') + 1), record.size).second) {
+    if (!sizes.emplace(folded(record.name.substr(record.name.find('/') + 1)), record.size).second) {
       throw ModelError("its archive holds " + record.name + " twice");
     }
   }

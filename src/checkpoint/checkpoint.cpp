@@ -10,6 +10,7 @@
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "checkpoint/formats.h"
+#include "file/json.h"
 
 namespace attnviz {
 namespace {
@@ -48,7 +49,7 @@ Checkpoint read_one(const fs::path& path) {
 Checkpoint read_index(const fs::path& path) {
   std::map<std::string, std::set<std::string>> names;  // of each file
   try {
-    const Json index = Json::parse(read_file(path));
+    const Json index = Json::parse(shallow(read_file(path)));
     for (const auto& [tensor, file] : index.at("weight_map").items()) {
       names[file.get<std::string>()].insert(tensor);
     }
@@ -97,7 +98,7 @@ void add_config_file(const fs::path& folder, Checkpoint& checkpoint) {
   const fs::path path = folder / "config.json";
   std::error_code error;
   if (!checkpoint.settings.empty() || !fs::exists(path, error)) return;
-  const Json json = Json::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
+  const Json json = Json::parse(shallow(read_file(path)), nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) throw ModelError(path.string() + " is no JSON object");
   for (const auto& [name, value] : json.items()) {
     if (value.is_boolean()) checkpoint.settings[name] = value.get<bool>();

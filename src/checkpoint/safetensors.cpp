@@ -10,6 +10,7 @@
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "checkpoint/formats.h"
+#include "file/json.h"
 
 // The format: eight bytes with the header's length, little endian; the header, a JSON object of
 // {name: {dtype, shape, data_offsets}}, padded with spaces; then the tensors' bytes in that order.
@@ -70,9 +71,9 @@ struct Entry {
 
 Entry entry_of(const std::string& name, const Json& json) {
   Entry entry{name, type_named(json.at("dtype").get<std::string>()),
-              json.at("shape").get<std::vector<std::int64_t>>(),
-              json.at("data_offsets").at(0).get<std::uint64_t>(),
-              json.at("data_offsets").at(1).get<std::uint64_t>()};
+              integers<std::int64_t>(json.at("shape")),
+              integer<std::uint64_t>(json.at("data_offsets").at(0)),
+              integer<std::uint64_t>(json.at("data_offsets").at(1))};
   if (entry.begin > entry.end) throw ModelError("its tensor " + name + " ends before it begins");
   const std::uint64_t length = entry.end - entry.begin;
   if (checkpoint::byte_count(entry.shape, c10::elementSize(entry.type)) != length) {
@@ -116,7 +117,7 @@ Header read_header(std::ifstream& in, std::uint64_t size) {
   if (!in.read(text.data(), std::streamsize(length))) throw ModelError("its header cannot be read");
   Header header;
   try {
-    const Json parsed = Json::parse(text);
+    const Json parsed = Json::parse(shallow(text));
     for (const auto& [name, json] : parsed.items()) {
       if (name == "__metadata__") {
         header.metadata = json.get<std::map<std::string, std::string>>();

@@ -16,6 +16,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kTooMany = ~std::uint64_t{0};  ///< bytes for any file
+/// How many times the file's bytes all tensors together may have: those of a storage that several
+/// look at, such as layers that share their weights, are copied for each of them.
+constexpr std::uint64_t kMostCopies = 64;
 
 c10::ScalarType type_of(const std::string& storage) {
   static const std::map<std::string, c10::ScalarType> kTypes = {
@@ -43,6 +46,11 @@ class Storages {
                     const std::vector<std::int64_t>& strides) {
     const at::Tensor& all = numbers(storage);
     require_within(all.numel(), offset, sizes, strides);
+    const auto bytes = byte_count(sizes, all.element_size());
+    if (!bytes || __builtin_add_overflow(copied_, *bytes, &copied_) ||
+        copied_ / kMostCopies > size_) {
+      throw ModelError("its tensors claim more than the file holds");
+    }
     // A copy, so that no tensor keeps a larger storage alive or changes with another.
     return all.as_strided(sizes, strides, offset).clone(at::MemoryFormat::Contiguous);
   }
@@ -63,7 +71,7 @@ class Storages {
 
   at::Tensor read(const PickleStorage& storage, c10::ScalarType type) {
     const std::string name = "data/" + storage.key;
-    const auto record = records_.find(name);
+    const auto record = records_.find(folded(name));
     if (record == records_.end() ||
         record->second < std::uint64_t(storage.numel) * c10::elementSize(type)) {
       throw ModelError("a tensor of it claims more than the file holds");
@@ -96,7 +104,7 @@ class Storages {
 
   std::map<std::string, std::uint64_t> records_;  ///< their sizes, looked at before they are read
   caffe2::serialize::PyTorchStreamReader reader_;
-  std::uint64_t size_;
+  std::uint64_t size_, copied_ = 0;  ///< bytes, of the file and of all tensors
   std::map<std::string, at::Tensor> kept_;
 };
 

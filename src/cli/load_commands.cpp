@@ -1,6 +1,7 @@
 #include "load_commands.h"
 
 #include <dlfcn.h>
+#include <sys/resource.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -27,6 +28,15 @@ void let_threads_rest() {
   ::setenv("OPENBLAS_THREAD_TIMEOUT", "4", /*overwrite=*/0);
 }
 
+FileError not_loaded(const std::string& reason) {
+  rlimit most{};
+  if (::getrlimit(RLIMIT_AS, &most) != 0 || most.rlim_cur == RLIM_INFINITY) {
+    return FileError("attnviz is not whole: " + reason + "; install it again");
+  }
+  return FileError("attnviz does not fit into the " + std::to_string(most.rlim_cur / 1'000'000) +
+                   " MB of memory that ulimit -v allows: " + reason + "; allow 3 GB");
+}
+
 }  // namespace
 
 const command::Commands& load_commands() {
@@ -36,7 +46,7 @@ const command::Commands& load_commands() {
   void* module = ::dlopen("attnviz-commands.so", RTLD_LAZY);
   void* function = module == nullptr ? nullptr : ::dlsym(module, command::kGetCommands);
   if (function == nullptr) {
-    throw FileError(std::string("attnviz is not whole: ") + ::dlerror() + "; install it again");
+    throw not_loaded(::dlerror());
   }
   const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
   return *reinterpret_cast<command::GetCommands*>(function)(

@@ -1,6 +1,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
@@ -8,11 +9,16 @@
 
 #include "attnviz/error.h"
 #include "command_line.h"
+#include "file/memory.h"
 #include "load_commands.h"
 #include "run/output.h"
 
 namespace attnviz::cli {
 namespace {
+
+const std::string kOutOfMemory =
+    "out of memory; allow more of it, or take less at once: a shorter "
+    "text (--max-tokens), fewer --jobs";
 
 /// Ends the program without taking LibTorch apart, which costs a tenth of a short run. Memory is
 /// looked through at an ordinary end, so where that is checked there is one.
@@ -43,10 +49,9 @@ int status_of(int argc, char** argv) {
   } catch (const UsageError& error) {
     spdlog::error("{}", error.what());
     return command::kWrongUsage;
-  } catch (const std::bad_alloc&) {
-    spdlog::error("out of memory; try a shorter text (--max-tokens)");
   } catch (const std::exception& error) {
-    spdlog::error("{}", message_of(error));
+    const bool is_memory = dynamic_cast<const std::bad_alloc*>(&error) || is_out_of_memory(error);
+    spdlog::error("{}", is_memory ? kOutOfMemory : message_of(error));
   }
   return failed;
 }
@@ -58,5 +63,7 @@ int main(int argc, char** argv) {
   using namespace attnviz;
   spdlog::set_default_logger(spdlog::stderr_logger_st("attnviz"));
   spdlog::set_pattern("%n: %v");
+  // A file that may not grow any more is told of as a full disk is.
+  std::signal(SIGXFSZ, SIG_IGN);
   cli::leave(cli::status_of(argc, argv));
 }

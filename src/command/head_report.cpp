@@ -55,7 +55,11 @@ void print_content(const Survey& survey, std::size_t width) {
     const auto& found = survey.similarity[i];
     if (found && found->passes()) say(sentence(survey.report.heads[i].id, *found));
   }
-  if (!has_any) std::cout << "  No head follows any beyond what position explains.\n";
+  const bool is_measured =
+      survey.no_relations.empty() ||
+      std::ranges::any_of(survey.similarity, [](const auto& found) { return found.has_value(); });
+  if (!has_any && is_measured)
+    std::cout << "  No head follows any beyond what position explains.\n";
 }
 
 void print_shared(const Survey& survey) {

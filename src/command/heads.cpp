@@ -8,6 +8,7 @@
 #include "attnviz/run.h"
 #include "attnviz/survey.h"
 #include "command.h"
+#include "file/one_line.h"
 #include "head_report.h"
 #include "head_table.h"
 #include "terminal.h"
@@ -93,8 +94,8 @@ int list(const std::string& what) {
 }
 
 void tell(const Survey& survey) {
-  for (const std::string& remark : survey.remarks) spdlog::info("{}", remark);
-  for (const auto& [name, why] : survey.skipped) spdlog::error("{}: {}", name, why);
+  for (const std::string& remark : survey.remarks) spdlog::info("{}", one_line(remark));
+  for (const auto& [name, why] : survey.skipped) spdlog::error("{}: {}", printed(name), why);
   if (survey.n_cut > 0) {
     spdlog::warn("{} of the texts were cut at {} tokens (--max-tokens, or the model's positions)",
                  survey.n_cut, survey.report.longest);

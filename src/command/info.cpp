@@ -89,7 +89,7 @@ int info(const InfoArguments& arguments) {
   const ModelContents contents = read_model_contents(path);
   std::optional<ModelInfo> info;
   if (!arguments.no_run && (contents.effects.empty() || arguments.trusted)) {
-    info = Model(path, {.mapped = true, .trusted = true}).info();  // it was looked at just now
+    info = Model(path, {.mapped = true, .trusted = arguments.trusted}).info();
   }
   if (arguments.json) {
     std::cout << to_json(contents, info, path) << '\n';

@@ -6,6 +6,7 @@
 #include "attnviz/file.h"
 #include "attnviz/run.h"
 #include "command.h"
+#include "file/one_line.h"
 #include "interrupts.h"
 #include "kitty.h"
 #include "run/clash.h"
@@ -47,7 +48,7 @@ void report(const Shown& shown) {
     spdlog::warn("the text has {} tokens; the last {} were cut (--max-tokens {})",
                  n + shown.n_tokens_cut, shown.n_tokens_cut, n);
   }
-  for (const std::string& remark : shown.remarks) spdlog::info("{}", remark);
+  for (const std::string& remark : shown.remarks) spdlog::info("{}", one_line(remark));
   spdlog::debug("{} tokens, {} layers, attention captured by {}", shown.tokens.size(),
                 shown.n_heads.size(), shown.capture);
 }

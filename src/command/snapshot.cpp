@@ -36,7 +36,7 @@ void tell_obsolete(const std::vector<fs::path>& obsolete) {
   spdlog::warn("{} of no text in the suite; check --prune-obsolete removes {}:",
                counted(std::int64_t(obsolete.size()), "baseline"),
                obsolete.size() == 1 ? "it" : "them");
-  for (const fs::path& path : obsolete) spdlog::warn("  {}", path.string());
+  for (const fs::path& path : obsolete) spdlog::warn("  {}", printed(path));
 }
 
 int status_of(Verdict verdict) {
@@ -55,7 +55,7 @@ int status_of(Verdict verdict) {
 
 void update(const Suite& suite, const SnapshotReport& report) {
   for (const fs::path& file : update_baselines(suite, report)) {
-    spdlog::info("recorded {}", file.string());
+    spdlog::info("recorded {}", printed(file));
   }
 }
 
@@ -64,7 +64,7 @@ void remove_obsolete(const SnapshotReport& report) {
     std::error_code error;
     fs::remove(path, error);
     if (error) throw FileError("cannot remove " + path.string() + ": " + error.message());
-    spdlog::info("removed {}", path.string());
+    spdlog::info("removed {}", printed(path));
   }
 }
 
@@ -73,7 +73,7 @@ void remove_obsolete(const SnapshotReport& report) {
 int snapshot_init(const SnapshotArguments& arguments) {
   write_starter_suite(arguments.suite, arguments.model);
   std::cout << printed(arguments.suite) << '\n';
-  spdlog::info("next: attnviz snapshot record {}", arguments.suite.string());
+  spdlog::info("next: attnviz snapshot record {}", printed(arguments.suite));
   return kDone;
 }
 
@@ -86,7 +86,7 @@ int snapshot_record(const SnapshotArguments& arguments) {
     spdlog::info(
         "{} had a baseline and keep{} it; snapshot check {} --update records anew what "
         "has changed",
-        counted(std::int64_t(n), "text"), n == 1 ? "s" : "", suite.path.string());
+        counted(std::int64_t(n), "text"), n == 1 ? "s" : "", printed(suite.path));
   }
   return kDone;
 }

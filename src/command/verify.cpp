@@ -6,6 +6,7 @@
 #include "attnviz/verify.h"
 #include "command.h"
 #include "file/one_line.h"
+#include "interrupts.h"
 #include "terminal.h"
 
 namespace attnviz::command {
@@ -13,6 +14,7 @@ namespace attnviz::command {
 int verify(const VerifyArguments& arguments) {
   VerifyOptions options = arguments.options;
   options.capture.mapped = true;  // each model is looked at once
+  tell_of_cut_files();
   int status = kDone;
   for (const std::filesystem::path& picture : arguments.pictures) {
     try {

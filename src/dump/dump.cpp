@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <new>
 #include <nlohmann/json.hpp>
 
 #include "attnviz/checkpoint.h"
@@ -13,6 +14,7 @@
 #include "dump/layers.h"
 #include "dump/stored.h"
 #include "dump/tokens.h"
+#include "file/memory.h"
 #include "model/looks_ahead.h"
 #include "text/alphabet.h"
 
@@ -23,10 +25,14 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
 /// How far from 1 the sum of a row's weights may be: each is rounded by half a unit in its last
-/// place, of a share of the sum.
-double tolerance_of(c10::ScalarType type) {
-  if (type == at::kBFloat16) return 1e-2;
-  return type == at::kHalf ? 2e-3 : 1e-4;
+/// place, of a share of the sum. What was computed in less is often stored as float32: NumPy has no
+/// bfloat16.
+double tolerance_of(const at::Tensor& values) {
+  const auto is_of = [&](c10::ScalarType type) {
+    return values.scalar_type() == type || values.to(type).to(values.scalar_type()).equal(values);
+  };
+  if (is_of(at::kBFloat16)) return 1e-2;
+  return is_of(at::kHalf) ? 2e-3 : 1e-4;
 }
 
 std::string place_of(const dump::StoredLayer& layer, std::int64_t row, std::int64_t n_queries) {
@@ -36,14 +42,14 @@ std::string place_of(const dump::StoredLayer& layer, std::int64_t row, std::int6
 
 std::string decimals(double number) {
   char text[40];
-  std::snprintf(text, sizeof text, "%.4g", number);
+  std::snprintf(text, sizeof text, "%.7g", number);
   return text;
 }
 
 /// Says of the first row that is none what is wrong with it.
 void check_rows(const dump::StoredLayer& layer, const at::Tensor& weights) {
   const at::Tensor sums = weights.sum(-1, /*keepdim=*/false, at::kDouble).flatten();
-  const double tolerance = tolerance_of(layer.values.scalar_type());
+  const double tolerance = tolerance_of(layer.values);
   const at::Tensor lowest = std::get<0>(weights.min(-1)).flatten();
   const std::int64_t n_queries = weights.size(1);
   const double* sum = sums.data_ptr<double>();
@@ -103,8 +109,9 @@ std::optional<std::int64_t> prompt_in(const dump::Stored& stored, std::int64_t n
   const std::string text = text_in(stored, dump::kPrompt);
   if (text.empty()) return std::nullopt;
   std::int64_t n = 0;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), n);
-  if (read.ec == std::errc() && n >= 0 && n <= n_keys) return n;
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, n);
+  if (read.ec == std::errc() && read.ptr == end && n >= 0 && n <= n_keys) return n;
   throw ModelError("its prompt is no number of its keys");
 }
 
@@ -141,7 +148,8 @@ AttentionDump read_attention(const fs::path& path, const DumpOptions& options) {
     return dump;
   } catch (const ModelError& error) {
     throw ModelError("cannot use " + path.string() + ": " + error.what());
-  } catch (const c10::Error&) {
+  } catch (const c10::Error& error) {
+    if (is_out_of_memory(error)) throw std::bad_alloc();
     throw ModelError("cannot use " + path.string() + ": its tensors do not belong together");
   }
 }

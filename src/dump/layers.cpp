@@ -173,7 +173,14 @@ std::vector<std::int64_t> numbers_in(const std::vector<std::string>& names) {
 std::vector<StoredLayer> find_layers(const Stored& stored, const DumpOptions& options,
                                      std::vector<std::string>& remarks) {
   const std::vector<NamedTensor> found = candidates(stored, options.tensors);
-  if (found.size() == 1 && !is_our_name(found[0].name)) return layers_of_one(found[0], options);
+  if (found.size() == 1 && !is_our_name(found[0].name)) {
+    std::vector<StoredLayer> layers = layers_of_one(found[0], options);
+    const std::vector<std::int64_t> numbers = numbers_in({found[0].name});
+    if (layers.size() == 1 && numbers[0] > 0) {
+      remarks.push_back(found[0].name + " is layer 0 here");
+    }
+    return layers;
+  }
   std::vector<std::string> names;
   for (const NamedTensor& tensor : found) names.push_back(tensor.name);
   std::vector<std::int64_t> numbers = numbers_in(names);
@@ -183,15 +190,18 @@ std::vector<StoredLayer> find_layers(const Stored& stored, const DumpOptions& op
       throw ModelError("it holds the layer " + std::to_string(numbers[i]) + " twice: " + names[i]);
     }
   }
-  const std::int64_t first = by_number.begin()->first, last = by_number.rbegin()->first;
+  const auto [least, most] = std::minmax_element(numbers.begin(), numbers.end());
+  const std::int64_t first = *least, last = *most;
   if (last >= kMostLayers) {
     throw ModelError("its tensor " + by_number.rbegin()->second.name + " names no layer below " +
                      std::to_string(kMostLayers));
   }
   std::vector<StoredLayer> layers;
   if (first == 1 && last > 1 && last == std::int64_t(by_number.size())) {
-    remarks.push_back("its layers count from 1; here " + by_number.begin()->second.name +
-                      " is layer 0");
+    remarks.push_back(options.tensors.empty()
+                          ? "its layers count from 1; here " + by_number.begin()->second.name +
+                                " is layer 0"
+                          : by_number.begin()->second.name + " is layer 0 here");
     for (auto& [number, layer] : by_number) layers.push_back(std::move(layer));
     return layers;
   }
@@ -205,7 +215,7 @@ std::vector<StoredLayer> find_layers(const Stored& stored, const DumpOptions& op
   if (const auto missing = std::int64_t(layers.size()) - std::int64_t(by_number.size());
       missing > 0) {
     remarks.push_back(std::to_string(missing) + " of its " + std::to_string(last + 1) +
-                      " layers are not in the file");
+                      " layers are not among its tensors");
   }
   return layers;
 }

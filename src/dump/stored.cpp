@@ -7,6 +7,8 @@
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "checkpoint/archive.h"
+#include "file/file_version.h"
+#include "file/json.h"
 
 namespace attnviz {
 namespace {
@@ -22,6 +24,7 @@ Format format_of(const std::string& start) {
 }  // namespace
 
 bool may_hold_attention(const std::filesystem::path& path) {
+  require_rereadable(path);
   const std::string ending = path.extension().string();
   if (ending == ".safetensors" || ending == ".npy" || ending == ".npz") return true;
   const std::string start = read_file_start(path, 9);
@@ -35,13 +38,7 @@ bool may_hold_attention(const std::filesystem::path& path) {
 }
 
 dump::Stored dump::read_stored(const std::filesystem::path& path) {
-  std::error_code error;
-  if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error) &&
-      !std::filesystem::is_directory(path, error)) {
-    throw FileError("cannot read " + path.string() +
-                    ": it is a pipe or a device, and attention is read more than once; save it "
-                    "to a file");
-  }
+  require_rereadable(path);
   Stored stored;
   switch (format_of(read_file_start(path, 9))) {
     case Format::safetensors: {
@@ -63,6 +60,14 @@ dump::Stored dump::read_stored(const std::filesystem::path& path) {
                    ": it is neither a safetensors file nor NumPy's .npy or .npz");
 }
 
+std::uint64_t dump::bytes_in(const std::filesystem::path& path) {
+  require_rereadable(path);
+  if (!read_file_start(path, 9).starts_with("PK")) return std::filesystem::file_size(path);
+  std::uint64_t bytes = 0;
+  for (const auto& record : checkpoint::list_records(path)) bytes += record.size;
+  return bytes;
+}
+
 KeptHeads dump::kept_in(const std::map<std::string, std::string>& metadata,
                         const std::vector<at::Tensor>& layers) {
   const auto found = metadata.find(kHeadNumbers);
@@ -70,7 +75,10 @@ KeptHeads dump::kept_in(const std::map<std::string, std::string>& metadata,
   std::vector<std::int64_t> n_heads;
   for (const at::Tensor& layer : layers) n_heads.push_back(layer.dim() == 3 ? layer.size(0) : 0);
   try {
-    KeptHeads kept = nlohmann::json::parse(found->second).get<KeptHeads>();
+    KeptHeads kept;
+    for (const auto& numbers : nlohmann::json::parse(shallow(found->second))) {
+      kept.push_back(integers<std::int64_t>(numbers));
+    }
     const bool is_small = std::ranges::all_of(
         kept, [](const auto& numbers) { return numbers.empty() || numbers.back() <= kMostHeads; });
     if (is_small && fits(kept, n_heads)) return kept;

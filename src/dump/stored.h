@@ -20,6 +20,9 @@ struct Stored {
 /// By the file's first bytes. Throws FileError, ModelError.
 [[nodiscard]] Stored read_stored(const std::filesystem::path& path);
 
+/// How many it holds, once it is unpacked. Throws FileError, ModelError.
+[[nodiscard]] std::uint64_t bytes_in(const std::filesystem::path& path);
+
 /// Names in the metadata of what attnviz wrote itself.
 inline constexpr char kText[] = "attnviz:text", kModel[] = "attnviz:model",
                       kHeadNumbers[] = "attnviz:head_numbers", kCausal[] = "attnviz:causal",

@@ -2,10 +2,12 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "attnviz/error.h"
 #include "attnviz/file.h"
+#include "file/json.h"
 #include "text/alphabet.h"
 
 namespace attnviz::dump {
@@ -13,10 +15,15 @@ namespace {
 
 using Json = nlohmann::json;
 
+/// With their names as they are written, where they have such.
+struct NamedTokens : SideTokens {
+  std::vector<std::string> names = {};
+};
+
 /// Tokens of one list, by name or by id.
-SideTokens tokens_in(const Json& list, const std::string& where) {
-  SideTokens tokens;
-  std::vector<std::string> names;
+NamedTokens tokens_in(const Json& list, const std::string& where) {
+  NamedTokens tokens;
+  std::vector<std::string>& names = tokens.names;
   if (!list.is_array()) throw ModelError(where + " is no JSON list of tokens");
   for (const Json& token : list) {
     if (token.is_string()) {
@@ -37,8 +44,8 @@ SideTokens tokens_in(const Json& list, const std::string& where) {
   return tokens;
 }
 
-SideTokens tokens_of_json(const std::string& text, const std::string& where) {
-  const Json list = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+NamedTokens tokens_of_json(const std::string& text, const std::string& where) {
+  const Json list = Json::parse(shallow(text), nullptr, /*allow_exceptions=*/false);
   if (list.is_discarded()) throw ModelError(where + " is no JSON");
   return tokens_in(list, where);
 }
@@ -46,7 +53,7 @@ SideTokens tokens_of_json(const std::string& text, const std::string& where) {
 /// As attnviz writes them: each token by GPT-2's names of bytes.
 std::vector<std::string> pieces_of_bytes(const std::string& text) {
   std::vector<std::string> pieces;
-  const Json list = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const Json list = Json::parse(shallow(text), nullptr, /*allow_exceptions=*/false);
   if (!list.is_array()) throw ModelError("its list of tokens is damaged");
   for (const Json& name : list) {
     if (!name.is_string()) throw ModelError("its list of tokens is damaged");
@@ -74,31 +81,33 @@ bool read_ids(const Stored& stored, const std::string& name,
 }
 
 bool read_names(const Stored& stored, const std::string& name,
-                const std::optional<std::int64_t>& item, SideTokens& tokens) {
+                const std::optional<std::int64_t>& item, NamedTokens& tokens) {
   if (const auto text = stored.metadata.find(name); text != stored.metadata.end()) {
     tokens = tokens_of_json(text->second, "`" + name + "` in its metadata");
     return true;
   }
   if (const auto texts = stored.texts.find(name); texts != stored.texts.end()) {
-    tokens.pieces = pieces_named(texts->second);
+    tokens.names = texts->second;
+    tokens.pieces = pieces_named(tokens.names);
     return true;
   }
   return read_ids(stored, name, item, tokens);
 }
 
 struct Lists {
-  std::optional<SideTokens> both, queries, keys;
+  std::optional<NamedTokens> both, queries, keys;
 };
 
-std::optional<SideTokens> stored_list(const Stored& stored, const char* bytes,
-                                      std::initializer_list<const char*> names,
-                                      const std::optional<std::int64_t>& item) {
-  SideTokens tokens;
+std::optional<NamedTokens> stored_list(const Stored& stored, const char* bytes,
+                                       std::initializer_list<const char*> names,
+                                       const std::optional<std::int64_t>& item) {
+  NamedTokens tokens;
   bool is_there = false;
   for (const char* name : names) {
-    SideTokens read;
+    NamedTokens read;
     if (!read_names(stored, name, item, read)) continue;
     is_there = true;
+    if (!read.names.empty()) tokens.names = std::move(read.names);
     if (!read.pieces.empty()) tokens.pieces = std::move(read.pieces);
     if (!read.ids.empty()) tokens.ids = std::move(read.ids);
   }
@@ -116,7 +125,7 @@ Lists stored_lists(const Stored& stored, const std::optional<std::int64_t>& item
 }
 
 Lists lists_of_file(const std::filesystem::path& path) {
-  const Json json = Json::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
+  const Json json = Json::parse(shallow(read_file(path)), nullptr, /*allow_exceptions=*/false);
   const std::string where = path.string();
   if (json.is_discarded()) throw ModelError(where + " is no JSON");
   if (!json.is_object()) return {tokens_in(json, where), std::nullopt, std::nullopt};
@@ -176,6 +185,14 @@ void add_tokens(AttentionDump& dump, const Stored& stored, const DumpOptions& op
     dump.queries = {last(dump.keys.pieces, n_queries), last(dump.keys.ids, n_queries)};
   }
   require_fit(dump.queries, n_queries, "queries");
+  // How names are spelt shows in many of them, and may not in the few of a cache's queries.
+  const NamedTokens none;
+  const auto& all = (lists.keys ? *lists.keys : lists.both ? *lists.both : none).names;
+  const auto& some = (lists.queries ? *lists.queries : none).names;
+  if (!some.empty() && some.size() <= all.size() &&
+      std::equal(some.rbegin(), some.rend(), all.rbegin())) {
+    dump.queries.pieces = last(dump.keys.pieces, n_queries);
+  }
 }
 
 }  // namespace attnviz::dump

@@ -10,6 +10,9 @@ namespace {
 
 constexpr png_uint_32 most_pixels_a_side = 1'000'000;
 constexpr std::uint64_t most_pixels = 400'000'000;  // as many as a figure may have
+constexpr std::uint64_t most_inflated = 1032;       // bytes that deflate makes of one
+constexpr int most_texts = 16;                      // and their bytes, each:
+constexpr png_alloc_size_t most_of_text = 16'000'000;
 
 struct Reader {
   png_structp png = nullptr;
@@ -17,6 +20,7 @@ struct Reader {
   std::string_view bytes;
   std::size_t place = 0;
   std::string error;
+  std::uint64_t stored_row = 0;  ///< bytes of a row, as the file holds it
   std::vector<png_bytep> rows;
 
   ~Reader() { png_destroy_read_struct(&png, &info, nullptr); }
@@ -40,9 +44,12 @@ void ignore_warning(png_structp, png_const_charp) {}
 bool read_start(Reader& reader) {
   if (setjmp(png_jmpbuf(reader.png))) return false;
   png_set_user_limits(reader.png, most_pixels_a_side, most_pixels_a_side);
+  png_set_chunk_cache_max(reader.png, most_texts);
+  png_set_chunk_malloc_max(reader.png, most_of_text);
   // A text that was changed by hand is damage, too, not a text to be passed over.
   png_set_crc_action(reader.png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
   png_read_info(reader.png, reader.info);
+  reader.stored_row = png_get_rowbytes(reader.png, reader.info);
   png_set_expand(reader.png);
   png_set_strip_16(reader.png);
   png_set_strip_alpha(reader.png);
@@ -82,6 +89,9 @@ DecodedPng decode_png(std::string_view bytes) {
   const std::uint64_t height = png_get_image_height(reader.png, reader.info);
   if (width * height > most_pixels || png_get_rowbytes(reader.png, reader.info) != width * 3) {
     throw FigureError("it is no picture that attnviz draws");
+  }
+  if (reader.stored_row * height > bytes.size() * most_inflated) {
+    throw FigureError("it is a damaged PNG: it claims more pixels than it can hold");
   }
   decoded.image.width = static_cast<int>(width);
   decoded.image.height = static_cast<int>(height);

@@ -16,6 +16,10 @@ struct FileVersion {
 /// Of what lies at a path. Throws FileError where nothing does.
 FileVersion version_of(const std::filesystem::path& path);
 
+/// Throws FileError for a pipe or a device, which cannot be read more than once; not where nothing
+/// is.
+void require_rereadable(const std::filesystem::path& path);
+
 /// Of an open file; path: to name it by. Throws FileError.
 FileVersion version_of(int file, const std::filesystem::path& path);
 

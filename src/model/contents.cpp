@@ -3,9 +3,11 @@
 #include <c10/core/ScalarType.h>
 #include <caffe2/serialize/inline_container.h>
 #include <torch/csrc/jit/frontend/lexer.h>
+#include <torch/csrc/jit/frontend/parse_string_literal.h>
 
 #include <algorithm>
 #include <map>
+#include <new>
 #include <set>
 #include <string_view>
 
@@ -23,7 +25,13 @@ namespace attnviz {
 namespace {
 
 namespace fs = std::filesystem;
-using Words = std::vector<std::string>;
+
+/// A name or a sign of code, or the text of a string.
+struct Word {
+  std::string text;
+  bool is_string = false;
+};
+using Words = std::vector<Word>;
 
 struct Effect {
   std::string_view name;  ///< of the operator, with its namespace
@@ -50,8 +58,9 @@ bool computes(const std::string& name_space) {
                      [&](const char* known) { return name_space == known; });
 }
 
-/// The code's words: names, signs and texts in quotes. Throws what LibTorch throws of code that it
-/// could not read either, and ModelError for what is nested too deeply to be read by anyone.
+/// The code's words, strings as LibTorch reads them: with what is escaped, and those side by side
+/// as one. Throws what LibTorch throws of code that it could not read either, and ModelError for
+/// what is nested too deeply to be read by anyone.
 Words words_of(const std::string& name, const std::string& code) {
   constexpr int kDeepest = 500;
   namespace jit = torch::jit;
@@ -59,18 +68,20 @@ Words words_of(const std::string& name, const std::string& code) {
   Words words;
   int depth = 0;
   for (; lexer.cur().kind != jit::TK_EOF; lexer.next()) {
-    words.push_back(lexer.cur().text());
-    const std::string& word = words.back();
+    const std::string word = lexer.cur().text();
+    if (lexer.cur().kind == jit::TK_STRINGLITERAL) {
+      const std::string text = jit::parseStringLiteral(lexer.cur().range, word);
+      const bool goes_on = !words.empty() && words.back().is_string;
+      if (goes_on) words.back().text += text;
+      if (!goes_on) words.push_back({text, true});
+      continue;
+    }
+    words.push_back({word});
     if (word == "(" || word == "[" || word == "{") ++depth;
     if (word == ")" || word == "]" || word == "}") --depth;
     if (depth > kDeepest) throw ModelError("its code is nested too deeply");
   }
   return words;
-}
-
-std::string unquoted(const std::string& word) {
-  if (word.size() < 2 || (word.front() != '"' && word.front() != '\'')) return word;
-  return word.substr(1, word.size() - 2);
 }
 
 class Contents {
@@ -81,6 +92,13 @@ class Contents {
   }
 
   ModelContents read() {
+    // LibTorch looks for records by its own list, and without regard to case.
+    for (const std::string& name : reader_.getAllRecords()) {
+      if (!sizes_.contains(checkpoint::folded(name))) throw ModelError("its archive is damaged");
+    }
+    if (sizes_.contains("model.json")) {
+      throw ModelError("it is of a format before LibTorch 1.4, whose code may lie anywhere in it");
+    }
     for (const auto& [name, size] : sizes_) {
       if (name.starts_with("code/") && name.ends_with(".py")) add_code(name);
       if (name.starts_with("data/") || name.starts_with("constants/")) {
@@ -102,23 +120,58 @@ class Contents {
 
   void add_code(const std::string& name) {
     const Words words = words_of(name, record(name));
-    const auto follows = [&](std::size_t i, std::initializer_list<const char*> expected) {
-      return i + expected.size() <= words.size() &&
-             std::equal(expected.begin(), expected.end(), words.begin() + std::ptrdiff_t(i));
-    };
     for (std::size_t i = 0; i < words.size(); ++i) {
       for (const Effect& known : kEffects) {
         const std::string_view behind = known.name.substr(known.name.find("::") + 2);
-        if (unquoted(words[i]) == behind) effects_[std::string(known.name)] = known.effect;
+        if (words[i].text == behind) effects_[std::string(known.name)] = known.effect;
       }
-      if (follows(i, {"print", "("})) operators_.insert("prim::Print");
-      if (i > 0 && words[i - 1] == ".") continue;  // not the beginning of a name
-      if (follows(i, {"ops", "."}) && i + 4 < words.size() && words[i + 3] == ".") {
-        add_operator(words[i + 2], words[i + 4]);
-      } else if (follows(i, {"torch", "."}) && i + 2 < words.size()) {
-        add_operator("aten", words[i + 2]);
-      }
+      const bool begins = !words[i].is_string && (i == 0 || words[i - 1].text != ".");
+      if (begins) add_path(path_at(words, i), words, i);
     }
+  }
+
+  /// `a.b.c`, as long as names follow each other.
+  static std::vector<std::string> path_at(const Words& words, std::size_t i) {
+    std::vector<std::string> path = {words[i].text};
+    for (; i + 2 < words.size() && words[i + 1].text == "." && !words[i + 1].is_string; i += 2) {
+      path.push_back(words[i + 2].text);
+    }
+    return path;
+  }
+
+  /// What the names lead to, from those on that LibTorch itself gives a meaning: it writes them
+  /// out, and calls nothing else by them. Whoever gets at them in another way hides something.
+  void add_path(const std::vector<std::string>& path, const Words& words, std::size_t i) {
+    const bool is_call = i + 1 < words.size() && words[i + 1].text == "(";
+    if (path[0] == "print" && is_call) operators_.insert("prim::Print");
+    if (path[0] == "torch" && path.size() > 1) add_operator("aten", path[1]);
+    if (path[0] == "ops") {
+      if (path.size() > 2) add_operator(path[1], path[2]);
+      if (path.size() < 3) add_hidden("ops", "operators");
+    }
+    if (path[0] != "__torch__") return;
+    const bool may_lead_on = path.size() < 2 || (path.size() < 3 && path[1] == "torch");
+    if (may_lead_on) add_hidden("__torch__", "classes");
+    if (path.size() < 3 || path[1] != "torch" || path[2] != "classes") return;
+    if (path.size() > 3) add_class("torch.classes." + joined_from(path, 3));
+    if (path.size() == 3) add_hidden("__torch__.torch.classes", "classes");
+  }
+
+  static std::string joined_from(const std::vector<std::string>& path, std::size_t first) {
+    std::string text;
+    for (std::size_t i = first; i < path.size(); ++i) text += (i > first ? "." : "") + path[i];
+    return text;
+  }
+
+  void add_hidden(const std::string& name, const std::string& what) {
+    effects_[name] = "stands for " + what + " that are not named";
+  }
+
+  /// name: from `torch.classes.` on.
+  void add_class(const std::string& name) {
+    const std::size_t start = kForeign.size();
+    if (computes(name.substr(start, name.find('.', start) - start))) return;
+    effects_[name] = "is a C++ class, whose own code runs when the file is loaded";
   }
 
   void add_operator(const std::string& name_space, const std::string& name) {
@@ -132,19 +185,15 @@ class Contents {
   /// The objects that a pickle makes, and the tensors that it looks at through their records.
   void add_pickle(const std::string& name) {
     const checkpoint::PickleNames names = checkpoint::read_pickle_names(record(name + ".pkl"));
-    static const std::string kForeign = "torch.classes.";
     for (const std::string& made : names.classes) {
       const auto found = made.find(kForeign);
-      if (found == std::string::npos) continue;
-      const auto start = found + kForeign.size();
-      if (computes(made.substr(start, made.find('.', start) - start))) continue;
-      effects_[made.substr(found)] = "is a C++ class, whose own code runs when the file is loaded";
+      if (found != std::string::npos) add_class(made.substr(found));
     }
     for (const checkpoint::PickleStorage& storage : names.storages) require_room(name, storage);
   }
 
   void require_room(const std::string& folder, const checkpoint::PickleStorage& storage) const {
-    const auto record = sizes_.find(folder + "/" + storage.key);
+    const auto record = sizes_.find(checkpoint::folded(folder + "/" + storage.key));
     if (record == sizes_.end()) throw ModelError("a tensor of it has no record");
     const auto bytes = checkpoint::byte_count({storage.numel}, element_size(storage.type));
     if (!bytes || *bytes > record->second) {
@@ -164,6 +213,8 @@ class Contents {
     throw ModelError("it holds tensors of " + storage + ", which are not read");
   }
 
+  inline static const std::string kForeign = "torch.classes.";
+
   std::map<std::string, std::uint64_t> sizes_;
   caffe2::serialize::PyTorchStreamReader reader_;
   ModelContents contents_;
@@ -180,6 +231,8 @@ ModelContents read_model_contents(const fs::path& path) {
   } catch (const ModelError& error) {
     throw ModelError("cannot read " + path.string() + ": " + error.what());
   } catch (const Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& error) {
     throw ModelError("cannot read " + path.string() + ": " + first_line(error));

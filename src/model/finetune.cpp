@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "attnviz/error.h"
+#include "file/json.h"
 #include "model/frozen_weights.h"
 #include "model/model_file.h"
 #include "model/training_loop.h"
@@ -284,7 +285,7 @@ std::string Finetuning::resume(const std::string& saved) {
       archive.read(name, read);
       return read;
     };
-    const Json plan = Json::parse(value("plan").toStringRef());
+    const Json plan = Json::parse(shallow(value("plan").toStringRef()));
     for (const auto& [name, now] : state.plan.items()) {
       if (plan.at(name) == now) continue;
       std::string what = "its " + name + " was " + plan.at(name).dump() + ", not " + now.dump();

@@ -7,6 +7,7 @@
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "attnviz/gpt.h"
+#include "file/json.h"
 #include "model/model_file.h"
 
 namespace attnviz {
@@ -63,7 +64,7 @@ std::string to_text(const GptRecord& record) {
 }
 
 GptRecord from_text(const std::string& text) {
-  const Json json = Json::parse(text);
+  const Json json = Json::parse(shallow(text));
   if (const int format = json.at("format").get<int>(); format < 1 || format > kFormat) {
     throw ModelError("its record has the format " + std::to_string(format) +
                      ", which only a later attnviz knows");

@@ -136,8 +136,7 @@ std::vector<std::string> mask_script(const std::filesystem::path& model,
   require_heads(checked.n_heads(), {}, heads);
   torch::NoGradGuard no_grad;
   try {
-    Module module = torch::jit::load(model.string(), torch::kCPU);
-    module.eval();
+    Module module = load_torchscript(model, {.trusted = trusted, .as_stored = true});
     const Module runnable = load_torchscript(model, {.trusted = trusted});
     const std::vector<Silence> layers = silences(checked.n_heads(), heads, means, type_of(module));
     // Both graphs first: the second is made of the module as it was.

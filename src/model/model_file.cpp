@@ -3,12 +3,14 @@
 #include <caffe2/serialize/inline_container.h>
 #include <torch/script.h>
 
+#include <new>
 #include <sstream>
 
 #include "attnviz/contents.h"
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "attnviz/model.h"
+#include "file/memory.h"
 
 namespace attnviz {
 namespace {
@@ -77,6 +79,7 @@ void require_harmless(const fs::path& path, bool trusted) {
 }  // namespace
 
 std::string first_line(const std::exception& error) {
+  if (is_out_of_memory(error)) throw std::bad_alloc();
   const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
   std::istringstream lines(torch_error ? torch_error->what_without_backtrace() : error.what());
   std::string line, last;
@@ -105,7 +108,8 @@ void require_torchscript(const fs::path& path) {
   if (start.starts_with("\x80")) {
     throw ModelError(path.string() + " is a bare pickle, not TorchScript" + import_hint(path));
   }
-  if (!start.starts_with("PK\x03\x04")) {
+  // By its fifth byte LibTorch takes an archive for a flatbuffer, which may hold another model.
+  if (!start.starts_with("PK\x03\x04") || start.substr(4).starts_with("PTMF")) {
     throw ModelError(path.string() + " is not a TorchScript file");
   }
   bool is_script = false;
@@ -144,10 +148,12 @@ torch::jit::Module load_torchscript(const fs::path& path, const LoadOptions& opt
     module.eval();
     for (const at::Tensor& tensor : floating_tensors(module)) {
       if (options.in_file) options.in_file->insert(tensor.scalar_type());
-      if (is_half(tensor)) tensor.set_data(tensor.to(at::kFloat));
+      if (is_half(tensor) && !options.as_stored) tensor.set_data(tensor.to(at::kFloat));
     }
     return module;
   } catch (const Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& error) {
     require_unchanged();  // else the reason is no other

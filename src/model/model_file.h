@@ -19,7 +19,8 @@ void require_torchscript(const std::filesystem::path& path);
 
 struct LoadOptions {
   std::string device = "cpu";
-  bool trusted = false;  ///< load it whatever it does
+  bool trusted = false;    ///< load it whatever it does
+  bool as_stored = false;  ///< half weights stay half
   /// Told the floating types of its parameters and buffers, as they are in the file.
   std::set<at::ScalarType>* in_file = nullptr;
   /// The file that the weights stay in, where they shall; it must live as long as they.
@@ -37,7 +38,7 @@ torch::jit::Module load_torchscript(const std::filesystem::path& path,
 void widen_to_float64(const torch::jit::Module& module);
 
 /// LibTorch's messages span many lines, most of them a stack trace: the one that says what is
-/// wrong.
+/// wrong. Throws std::bad_alloc where that is what they say.
 std::string first_line(const std::exception& error);
 
 }  // namespace attnviz

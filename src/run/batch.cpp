@@ -54,6 +54,10 @@ class Batch {
     remove_temporary_files(options_.out_dir,
                            {".png", ".svg", ".pdf", ".html", ".json", ".jsonl", ".safetensors"});
     sort_out(prepared);
+    if (options_.attention && options_.heads) {
+      std::ranges::any_of(places_,
+                          [&](std::size_t i) { return stages_.expect_heads_of(texts_[i]); });
+    }
     write_record(options_.out_dir, prepared.record);
   }
 

@@ -13,6 +13,7 @@
 
 #include "attnviz/error.h"
 #include "attnviz/file.h"
+#include "file/json.h"
 
 namespace attnviz {
 namespace {
@@ -54,10 +55,15 @@ std::string to_json(const IndexEntry& entry) {
 
 IndexEntry index_entry(const std::string& line) {
   try {
-    const nlohmann::ordered_json json = nlohmann::ordered_json::parse(line);
-    IndexEntry entry{json.at("name"),   json.at("input"),  json.value("line", 0),
-                     json.at("sha256"), json.at("tokens"), json.at("tokens_cut"),
-                     json.at("files"),  json.at("bytes")};
+    const nlohmann::ordered_json json = nlohmann::ordered_json::parse(shallow(line));
+    IndexEntry entry{json.at("name"),
+                     json.at("input"),
+                     json.contains("line") ? integer<std::int64_t>(json["line"]) : 0,
+                     json.at("sha256"),
+                     integer<std::int64_t>(json.at("tokens")),
+                     integer<std::int64_t>(json.at("tokens_cut")),
+                     json.at("files"),
+                     integers<std::uint64_t>(json.at("bytes"))};
     for (const auto& [stage, time] : json.at("ms").items()) entry.ms.emplace_back(stage, time);
     if (!json.at("error").is_null()) entry.error = json.at("error");
     entry.key = json.at("key");

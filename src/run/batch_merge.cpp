@@ -4,6 +4,7 @@
 #include "attnviz/batch.h"
 #include "attnviz/error.h"
 #include "attnviz/file.h"
+#include "file/json.h"
 #include "run/batch_heads.h"
 #include "run/batch_index.h"
 #include "run/batch_record.h"
@@ -165,13 +166,14 @@ class Merger {
   /// What the sums do not say is in each of the reports.
   Survey survey_of(HeadReport report) const {
     Survey survey;
-    survey.model = first().model;
+    survey.model = first().model.empty() ? kFilesOfAttention : first().model;
     survey.sha256 = first().model_sha256;
     survey.report = std::move(report);
     for (const Made& made : made_) {
       std::error_code error;
       if (!fs::exists(made.folder / kHeadsFile, error)) continue;
-      const auto json = nlohmann::json::parse(read_file(made.folder / kHeadsFile), nullptr, false);
+      const auto json =
+          nlohmann::json::parse(shallow(read_file(made.folder / kHeadsFile)), nullptr, false);
       if (!json.is_object()) continue;
       survey.layers_share_weights = json.value("layers_share_weights", false);
       survey.no_probes = json.value("no_probes", "");

@@ -38,8 +38,10 @@ PreparedBatch::PreparedBatch(const std::vector<BatchText>& texts_, const BatchOp
     : options(options_),
       texts(texts_),
       own(texts_of_shard(texts_, options_.shard)),
+      same(model, vocabulary),
       record(make_record(texts_, own.size(), options_, model, vocabulary)),
       stages(options_, record, model, vocabulary) {
+  same.require();
   require_same_shard(options);
 }
 

@@ -9,6 +9,7 @@
 #include "run/batch_index.h"
 #include "run/batch_record.h"
 #include "run/batch_stages.h"
+#include "run/source.h"
 
 namespace attnviz {
 
@@ -24,6 +25,7 @@ struct PreparedBatch {
   const BatchOptions& options;
   const std::vector<BatchText>& texts;
   const std::vector<std::size_t> own;  ///< places of this shard's texts
+  const SameFiles same;
   const BatchRecord record;
   BatchStages stages;
 

@@ -4,6 +4,7 @@
 
 #include "attnviz/error.h"
 #include "attnviz/file.h"
+#include "file/json.h"
 #include "run/source.h"
 
 namespace attnviz {
@@ -95,7 +96,7 @@ std::string hash_of(const BatchRecord& record) {
 
 StatisticsOptions statistics_of(const BatchRecord& record) {
   try {
-    const Json json = Json::parse(record.options).at("statistics");
+    const Json json = Json::parse(shallow(record.options)).at("statistics");
     StatisticsOptions statistics;
     statistics.scores.last_keys = json.at("last_keys");
     statistics.scores.max_offset = json.at("max_offset");
@@ -119,7 +120,7 @@ void write_record(const fs::path& folder, const BatchRecord& record) {
                      {"model", record.model},
                      {"model_sha256", record.model_sha256},
                      {"vocabulary_sha256", record.vocabulary_sha256},
-                     {"options", Json::parse(record.options)},
+                     {"options", Json::parse(shallow(record.options))},
                      {"shard", {record.shard.index, record.shard.of}},
                      {"texts", record.n_texts},
                      {"all_texts_sha256", record.texts_sha256}};
@@ -131,7 +132,7 @@ std::optional<BatchRecord> read_record(const fs::path& folder) {
   std::error_code error;
   if (!fs::exists(path, error)) return std::nullopt;
   try {
-    const Json json = Json::parse(read_file(path));
+    const Json json = Json::parse(shallow(read_file(path)));
     if (json.at("kind") != kKind || json.at("version") != kVersion) {
       throw FileError(path.string() + " is of another version of attnviz; take another folder");
     }

@@ -8,6 +8,9 @@
 
 namespace attnviz {
 
+/// Stands for a model's name where there is none.
+inline constexpr char kFilesOfAttention[] = "files of attention";
+
 /// What a batch's folder was made with: its batch.json.
 struct BatchRecord {
   std::string attnviz, libtorch;    ///< versions

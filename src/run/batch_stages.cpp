@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <new>
 
+#include "attention/kept_heads.h"
 #include "attention/wording.h"
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "attnviz/survey.h"
+#include "dump/stored.h"
 #include "run/batch_text.h"
 #include "run/one_text.h"
 #include "run/output.h"
@@ -145,20 +147,34 @@ void BatchStages::read_dump(TextOnItsWay& one, const BatchText& text, std::uint6
   attempt(one, "read", [&] {
     require_short(files_of(text.name, options_));
     const fs::path& file = text.source->path;
-    one.memory = 6 * text.size + 200'000'000;
+    one.memory = 6 * dump::bytes_in(file) + 200'000'000;
     if (one.memory > most) {
       throw TextError("it needs about " + printed(one.memory) + ", more than the " + printed(most) +
                       " that are left; raise --max-memory");
     }
+    const SameFiles same(file, "");
     one.source = source_of_dump(file, "");
     one.source.vocabulary_sha256 = source_.vocabulary_sha256;
     one.entry.sha256 = one.source.sha256;
     one.entry.key = key_of(text, one.source.sha256);
     one.attended = read_attended(file, options_.show.dump, tokenizer_, options_.show.figure.choice);
+    same.require();
     one.entry.tokens = one.attended.patterns.n_keys();
     one.remarks = one.attended.shown.remarks;
   });
   if (!one.entry.error.empty()) one.memory = 0;
+}
+
+bool BatchStages::expect_heads_of(const BatchText& text) {
+  try {
+    const Attended attended = read_attended(text.source->path, options_.show.dump, tokenizer_,
+                                            options_.show.figure.choice);
+    HeadStatistics(options_.statistics).add_text(attended.patterns, token_ids(attended));
+    expected_heads_ = kept_heads(attended.patterns);
+    return true;
+  } catch (const std::exception&) {  // told when its turn comes
+    return false;
+  }
 }
 
 void BatchStages::attend(TextOnItsWay& one) {
@@ -180,6 +196,10 @@ void BatchStages::draw(TextOnItsWay& one) const {
   PageFindings findings;
   if (options_.heads) {
     attempt(one, "heads", [&] {
+      if (expected_heads_ && kept_heads(one.attended.patterns) != *expected_heads_) {
+        throw ShapeError(
+            "it has other layers or heads than the first of the files; give it a batch of its own");
+      }
       HeadStatistics statistics(options_.statistics);
       statistics.add_text(one.attended.patterns, token_ids(one.attended));
       const HeadReport report = statistics.report();
@@ -232,7 +252,7 @@ HeadStatistics BatchStages::probes(std::string& why_none) {
 }
 
 std::string BatchStages::model_name() const {
-  return model_ ? model_->path().filename().string() : "files of attention";
+  return model_ ? model_->path().filename().string() : kFilesOfAttention;
 }
 
 Survey BatchStages::survey_of(HeadReport report) const {

@@ -39,6 +39,10 @@ class BatchStages {
   /// Of a text and all that its files depend on: 64 hexadecimal digits.
   [[nodiscard]] std::string key_of(const BatchText& text, const std::string& sha256) const;
 
+  /// Files of attention are all to be of one model: that of this file, if scores can be taken of
+  /// it, else false. Others fail.
+  bool expect_heads_of(const BatchText& text);
+
   /// most: bytes that one text may take. Never throws; nor do the others.
   void read(TextOnItsWay& one, const BatchText& text, std::uint64_t most) const;
   void attend(TextOnItsWay& one);
@@ -59,6 +63,7 @@ class BatchStages {
 
   const BatchOptions& options_;
   std::optional<Tokenizer> tokenizer_;
+  std::optional<KeptHeads> expected_heads_;
   std::optional<Model> model_;
   Source source_;  ///< of the model; of a file of attention its vocabulary's hash alone
   std::string settings_;

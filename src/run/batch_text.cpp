@@ -5,6 +5,7 @@
 
 #include "attnviz/error.h"
 #include "attnviz/file.h"
+#include "file/json.h"
 
 namespace attnviz {
 namespace {
@@ -22,7 +23,7 @@ std::string read_part(const BatchText& text) {
 }
 
 nlohmann::json parsed(const std::string& line) {
-  return nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+  return nlohmann::json::parse(shallow(line), nullptr, /*allow_exceptions=*/false);
 }
 
 std::string text_of_json(const std::string& line) {

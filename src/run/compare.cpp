@@ -21,8 +21,10 @@ class Side {
     } else if (is_snapshot(path)) {
       held_ = chosen(read_snapshot(path));
     } else {
+      const SameFiles same(path, options.vocabulary);
       attended_ = read_attended(path, options.dump, tokenizer_of(options.vocabulary), {});
       source_ = source_of_dump(path, options.vocabulary);
+      same.require();
       has_ids_ = !attended_->keys.ids.empty();
       held_ = chosen(snapshot_of(*attended_, source_, 0));
     }

@@ -4,6 +4,7 @@
 
 #include "attnviz/error.h"
 #include "attnviz/run.h"
+#include "file/json.h"
 
 namespace attnviz {
 namespace {
@@ -34,7 +35,7 @@ std::string to_json(const std::vector<EpochLosses>& epochs) {
 std::vector<EpochLosses> losses_from(const std::string& json) {
   try {
     std::vector<EpochLosses> epochs;
-    for (const Json& epoch : Json::parse(json)) epochs.push_back(losses_of(epoch));
+    for (const Json& epoch : Json::parse(shallow(json))) epochs.push_back(losses_of(epoch));
     return epochs;
   } catch (const Json::exception& error) {
     throw ModelError(std::string("its note of the losses is damaged: ") + error.what());

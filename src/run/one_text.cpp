@@ -224,6 +224,16 @@ TokenIds token_ids(const Attended& attended) {
   return ids;
 }
 
+std::vector<std::string> words_of(const std::vector<std::string>& pieces) {
+  std::vector<std::string> words;
+  const std::vector<std::size_t> starts = word_starts(pieces);
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    if (std::binary_search(starts.begin(), starts.end(), i)) words.emplace_back();
+    words.back() += pieces[i];
+  }
+  return words;
+}
+
 View view_of(const Attended& attended, bool merge_words) {
   View view{attended.patterns, piece_labels(attended.queries.pieces),
             piece_labels(attended.keys.pieces), attended.shown.text, attended.shown.n_prompt};
@@ -232,8 +242,12 @@ View view_of(const Attended& attended, bool merge_words) {
     throw UsageError(
         "there are no tokens to merge into words; the file has to name them, or --tokens has to");
   }
-  return attnviz::merge_words(std::move(view), word_starts(attended.queries.pieces),
+  view = attnviz::merge_words(std::move(view), word_starts(attended.queries.pieces),
                               word_starts(attended.keys.pieces));
+  // Of the whole word: its pieces may end within a character.
+  view.queries = piece_labels(words_of(attended.queries.pieces));
+  view.keys = piece_labels(words_of(attended.keys.pieces));
+  return view;
 }
 
 std::vector<std::string> figure_names(const std::string& prefix, const ShowOptions& options) {

@@ -55,6 +55,9 @@ struct Attended {
 /// hash of each token's bytes. Throws ShapeError where queries and keys are not the same tokens.
 [[nodiscard]] TokenIds token_ids(const Attended& attended);
 
+/// The pieces of each word, joined.
+[[nodiscard]] std::vector<std::string> words_of(const std::vector<std::string>& pieces);
+
 /// What figures and pages show. Throws UsageError where words are wanted of what has no tokens.
 [[nodiscard]] View view_of(const Attended& attended, bool merge_words);
 

@@ -6,6 +6,7 @@
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "dump/stored.h"
+#include "file/json.h"
 #include "run/output.h"
 
 namespace attnviz {
@@ -80,20 +81,21 @@ auto named(const Kinds& kinds, const std::string& name) {
 void read_options(const Json& json, PictureRecord& record) {
   FigureOptions& figure = record.options.figure;
   record.kind = named(kKinds, json.at("figure").get<std::string>());
-  figure.dpi = json.at("dpi");
+  figure.dpi = integer<int>(json.at("dpi"));
   figure.scale = named(kScales, json.at("scale").get<std::string>());
-  figure.choice.layers = json.value("layers", std::vector<int>());
-  figure.choice.heads = json.value("heads", std::vector<int>());
+  if (json.contains("layers")) figure.choice.layers = integers<int>(json["layers"]);
+  if (json.contains("heads")) figure.choice.heads = integers<int>(json["heads"]);
   for (const auto& name : json.value("only", std::vector<std::string>())) {
     figure.choice.only.push_back(head_named(name));
   }
   figure.focus.drop_first = json.value("drop_first", false);
-  figure.focus.top = json.value("top", std::int64_t{0});
+  if (json.contains("top")) figure.focus.top = integer<std::int64_t>(json["top"]);
   record.options.merge_words = json.value("merge_words", false);
   record.options.dump.tensors = json.value("tensors", std::string());
   record.options.dump.bidirectional = json.value("bidirectional", false);
-  if (json.contains("batch_item")) record.options.dump.batch_item = json["batch_item"];
-  if (json.contains("prompt")) record.n_prompt = json["prompt"];
+  if (json.contains("batch_item"))
+    record.options.dump.batch_item = integer<std::int64_t>(json["batch_item"]);
+  if (json.contains("prompt")) record.n_prompt = integer<std::int64_t>(json["prompt"]);
   if (figure.focus.top < 0 || record.n_prompt.value_or(0) < 0) {
     throw FigureError("what it says of how it was drawn is damaged");
   }
@@ -136,13 +138,14 @@ PictureRecord read_picture_record(const Texts& texts) {
   PictureRecord record;
   record.texts.insert(texts.begin(), texts.end());
   try {
-    read_options(Json::parse(record.texts.at(kOptions)), record);
-    record.sha256 = Json::parse(record.texts.at(kHashes)).get<std::map<std::string, std::string>>();
+    read_options(Json::parse(shallow(record.texts.at(kOptions))), record);
+    record.sha256 =
+        Json::parse(shallow(record.texts.at(kHashes))).get<std::map<std::string, std::string>>();
     if (record.texts.contains(kAttention)) {
       record.options.attention = record.texts.at(kAttention);
     } else {
       record.options.model = record.texts.at(kModel);
-      record.ids = Json::parse(record.texts.at(kIds)).get<TokenIds>();
+      record.ids = integers<TokenId>(Json::parse(shallow(record.texts.at(kIds))));
     }
     return record;
   } catch (const std::out_of_range&) {

@@ -105,6 +105,7 @@ Visualizer::Visualizer(ShowOptions options)
   const ShowOptions& wanted = loaded.options;
   const fs::path vocabulary = wanted.vocabulary.empty() ? built_in_vocabulary() : wanted.vocabulary;
   const fs::path model = wanted.model.empty() ? built_in_model() : wanted.model;
+  const SameFiles same(model, vocabulary);
   Timings beside;
   auto others = std::async(std::launch::async, [&] {
     loaded.tokenizer = timed(beside, "load_vocabulary", [&] { return Tokenizer(vocabulary); });
@@ -112,8 +113,11 @@ Visualizer::Visualizer(ShowOptions options)
   loaded.model = timed(loaded.timings, "load_model", [&] { return Model(model, wanted.capture); });
   others.get();
   // Beside the attention, which opens no files; loading does, and there may be few to be had.
-  loaded.source = std::async(std::launch::async,
-                             [model, vocabulary] { return source_of_model(model, vocabulary); });
+  loaded.source = std::async(std::launch::async, [model, vocabulary, same] {
+    Source source = source_of_model(model, vocabulary);
+    same.require();
+    return source;
+  });
   loaded.timings.insert(loaded.timings.begin(), beside.begin(), beside.end());
 }
 
@@ -142,6 +146,7 @@ Shown show_attention(const std::string& prefix, const ShowOptions& options) {
   }
   const PageFindings findings = prepare(options);
   Timings timings;
+  const SameFiles same(options.attention, options.vocabulary);
   std::optional<Tokenizer> tokenizer;
   if (!options.vocabulary.empty()) {
     tokenizer = timed(timings, "load_vocabulary", [&] { return Tokenizer(options.vocabulary); });
@@ -150,6 +155,7 @@ Shown show_attention(const std::string& prefix, const ShowOptions& options) {
     return read_attended(options.attention, options.dump, tokenizer, options.figure.choice);
   });
   const Source source = source_of_dump(options.attention, options.vocabulary);
+  same.require();
   return make_files(std::move(attended), prefix, options, source, findings, std::move(timings));
 }
 

@@ -77,8 +77,11 @@ class Check {
 
 Snapshot Check::take_file(const fs::path& attention) const {
   const fs::path vocabulary = options_.vocabulary.empty() ? suite_.vocabulary : options_.vocabulary;
-  return snapshot_of(read_attended(attention, {}, tokenizer_of(vocabulary), {}),
-                     source_of_dump(attention, vocabulary), kSnapshotCells);
+  const SameFiles same(attention, vocabulary);
+  Snapshot snapshot = snapshot_of(read_attended(attention, {}, tokenizer_of(vocabulary), {}),
+                                  source_of_dump(attention, vocabulary), kSnapshotCells);
+  same.require();
+  return snapshot;
 }
 
 TextResult Check::of(const SuiteText& text) {

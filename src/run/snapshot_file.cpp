@@ -10,6 +10,7 @@
 #include "attnviz/file.h"
 #include "attnviz/snapshot.h"
 #include "dump/stored.h"
+#include "file/json.h"
 #include "run/output.h"
 
 // A snapshot holds layer_0, layer_1 ... [head, query, key] F32, as other files of attention do, and
@@ -51,7 +52,7 @@ const at::Tensor* tensor_named(const SafetensorsFile& file, const std::string& n
 /// The metadata's JSON under `key`; null where there is none.
 Json json_of(const SafetensorsFile& file, const char* key) {
   const auto found = file.metadata.find(key);
-  return found == file.metadata.end() ? Json() : Json::parse(found->second);
+  return found == file.metadata.end() ? Json() : Json::parse(shallow(found->second));
 }
 
 AttentionPatterns read_patterns(const SafetensorsFile& file) {
@@ -115,7 +116,7 @@ void add_metadata(Snapshot& snapshot, const SafetensorsFile& file) {
     } else if (key == kText) {
       snapshot.text = value;
     } else if (key == kTokens) {
-      snapshot.tokens = Json::parse(value).get<std::vector<std::string>>();
+      snapshot.tokens = Json::parse(shallow(value)).get<std::vector<std::string>>();
     } else if (key != kFormat && key != kScoreNames && key != kLabels && key != kHeadNumbers) {
       snapshot.facts[key] = value;
     }

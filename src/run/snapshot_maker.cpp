@@ -105,6 +105,7 @@ std::string shortened(const std::string& key, const std::string& value) {
 SnapshotMaker::SnapshotMaker(const fs::path& model, const fs::path& vocabulary,
                              ModelOptions options, bool float64)
     : tokenizer_(vocabulary), path_(model) {
+  const SameFiles same(model, vocabulary);
   std::optional<ModelInfo> info;
   if (float64) {
     try {
@@ -121,6 +122,7 @@ SnapshotMaker::SnapshotMaker(const fs::path& model, const fs::path& vocabulary,
     info = model_->info();
   }
   facts_ = facts_of(model, vocabulary, *info, options.float64);
+  same.require();
 }
 
 Source SnapshotMaker::source() const {

@@ -2,6 +2,10 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
+
+#include "file/file_version.h"
 
 namespace attnviz {
 
@@ -11,6 +15,20 @@ struct Source {
   std::string sha256;             ///< of the file
   std::string vocabulary_sha256;  ///< empty: none was used
   bool is_dump = false;
+};
+
+/// A model or a file of attention, and a vocabulary, that are read more than once: to be used, and
+/// for their hashes.
+class SameFiles {
+ public:
+  /// Either may be empty. Throws FileError, also for pipes and devices, which are read only once.
+  SameFiles(const std::filesystem::path& file, const std::filesystem::path& vocabulary);
+
+  /// Throws FileError where one was replaced or written to since.
+  void require() const;
+
+ private:
+  std::vector<std::pair<std::filesystem::path, FileVersion>> files_;
 };
 
 /// Throws FileError. Reads both; vocabulary: its folder.

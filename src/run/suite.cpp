@@ -6,6 +6,7 @@
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "attnviz/snapshot.h"
+#include "file/json.h"
 #include "run/output.h"
 
 namespace attnviz {
@@ -189,7 +190,7 @@ constexpr char kStarter[] =
 }  // namespace
 
 Suite read_suite(const fs::path& path) {
-  const Json json = Json::parse(read_file(path), nullptr, /*allow_exceptions=*/false,
+  const Json json = Json::parse(shallow(read_file(path)), nullptr, /*allow_exceptions=*/false,
                                 /*ignore_comments=*/true);
   try {
     if (json.is_discarded()) throw UsageError("it is no JSON; look for a comma or a quote");

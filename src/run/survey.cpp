@@ -13,6 +13,7 @@
 #include "run/one_text.h"
 #include "run/one_thread.h"
 #include "run/probes.h"
+#include "run/source.h"
 
 namespace attnviz {
 namespace {
@@ -32,6 +33,7 @@ class Surveyor {
       : options_(options),
         tokenizer_(options.vocabulary.empty() ? built_in_vocabulary() : options.vocabulary),
         path_(options.model.empty() ? built_in_model() : options.model),
+        same_(path_, ""),
         model_(path_, options.capture),
         texts_(options.texts.empty() ? example_texts() : options.texts),
         longest_(std::min(options.max_tokens, model_.n_positions().value_or(options.max_tokens))) {
@@ -43,6 +45,7 @@ class Surveyor {
   Survey run() {
     survey_.model = path_.filename().string();
     survey_.sha256 = sha256_of_file(path_);
+    same_.require();
     const ModelInfo info = model_.info();
     n_weight_sets_ = info.n_weight_sets.value_or(std::int64_t(info.n_heads.size()));
     survey_.layers_share_weights = n_weight_sets_ < std::int64_t(info.n_heads.size());
@@ -210,6 +213,7 @@ class Surveyor {
   const SurveyOptions& options_;
   Tokenizer tokenizer_;
   std::filesystem::path path_;
+  SameFiles same_;
   Model model_;
   const std::vector<SurveyText>& texts_;
   std::int64_t longest_;

@@ -6,6 +6,7 @@
 #include "attention/wording.h"
 #include "attnviz/error.h"
 #include "attnviz/survey.h"
+#include "file/json.h"
 #include "run/survey_json.h"
 
 namespace attnviz {
@@ -69,7 +70,7 @@ void add_changes(std::vector<Change>& names, std::vector<Change>& scores, const 
 }
 
 Json parsed(const std::string& older) {
-  Json json = Json::parse(older, nullptr, false);
+  Json json = Json::parse(shallow(older), nullptr, false);
   if (!json.is_object() || !json.contains("kind") || json["kind"] != kSurveyKind) {
     throw ModelError("it is not the JSON of attnviz heads --json for one model");
   }

@@ -6,6 +6,7 @@
 #include "attnviz/attention.h"
 #include "attnviz/error.h"
 #include "attnviz/file.h"
+#include "file/json.h"
 #include "run/output.h"
 #include "run/survey_json.h"
 #include "text/utf8.h"
@@ -40,15 +41,9 @@ PageHead head_of(const Json& json) {
 
 /// The text of each token that is shown, the last ones of all; empty where it is no whole character
 /// of its own.
-std::vector<std::string> words_of(const SideTokens& tokens, std::span<const Label> shown,
-                                  bool merge_words) {
-  std::vector<std::string> words;
-  const std::vector<std::size_t> starts = word_starts(tokens.pieces);
-  for (std::size_t i = 0; i < tokens.pieces.size(); ++i) {
-    const bool begins = std::binary_search(starts.begin(), starts.end(), i);
-    if (!merge_words || begins) words.emplace_back();
-    words.back() += tokens.pieces[i];
-  }
+std::vector<std::string> shown_words(const SideTokens& tokens, std::span<const Label> shown,
+                                     bool merge_words) {
+  std::vector<std::string> words = merge_words ? words_of(tokens.pieces) : tokens.pieces;
   words.erase(words.begin(), words.end() - std::ptrdiff_t(shown.size()));
   for (std::string& word : words) {
     if (text::valid_prefix(word) != word.size()) word.clear();
@@ -81,7 +76,7 @@ std::vector<PageHead> page_heads(const HeadReport& report) {
 }
 
 PageFindings read_page_findings(const std::filesystem::path& file) {
-  const Json json = Json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
+  const Json json = Json::parse(shallow(read_file(file)), nullptr, /*allow_exceptions=*/false);
   try {
     if (json.at("kind") != kSurveyKind || json.at("version") != kSurveyVersion) {
       throw ModelError(file.string() + " is of another kind or version than this attnviz writes");
@@ -111,8 +106,8 @@ std::string page_of(const Attended& attended, const View& view, const ShowOption
   page.queries = std::span(view.queries).subspan(std::size_t(out.queries));
   page.keys = std::span(view.keys).subspan(std::size_t(out.keys));
   page.left_out = out;
-  page.query_words = words_of(attended.queries, page.queries, options.merge_words);
-  page.key_words = words_of(attended.keys, page.keys, options.merge_words);
+  page.query_words = shown_words(attended.queries, page.queries, options.merge_words);
+  page.key_words = shown_words(attended.keys, page.keys, options.merge_words);
   if (view.n_prompt) page.n_prompt = *view.n_prompt - out.keys;
   page.sets = {{"", &patterns}};
   page.findings = std::move(findings);

@@ -46,10 +46,10 @@ Attended attended_again(const PictureRecord& record, const VerifyOptions& option
     DumpOptions dump = record.options.dump;
     dump.tokens = options.tokens;
     Attended attended = read_attended(source.file, dump, tokenizer_of(vocabulary), choice);
-    // Where the file says nothing of its text, its name stands for it.
-    const auto text = record.texts.find("attnviz:text");
-    if (source.sha256 == recorded(record, "attention") && text != record.texts.end()) {
-      attended.shown.text = text->second;
+    // Where the file says nothing of its text, its name stands for it: the one that it had.
+    const bool is_named_by_file = attended.shown.text == printable(source.file.filename().string());
+    if (source.sha256 == recorded(record, "attention") && is_named_by_file) {
+      attended.shown.text = record.options.attention.string();
     }
     return attended;
   }
@@ -74,8 +74,10 @@ Redrawn redraw(const PictureRecord& record, const VerifyOptions& options) {
   if (vocabulary.empty() && !recorded(record, "vocabulary").empty()) {
     vocabulary = built_in_vocabulary();
   }
+  const SameFiles same(file, vocabulary);
   Source source = is_dump ? source_of_dump(file, vocabulary) : source_of_model(file, vocabulary);
   const Attended attended = attended_again(record, options, source, vocabulary);
+  same.require();
   // The same file under another name is the same.
   if (source.sha256 == recorded(record, is_dump ? "attention" : "model")) {
     source.file = is_dump ? record.options.attention : record.options.model;

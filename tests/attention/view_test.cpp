@@ -89,6 +89,15 @@ TEST(View, words_take_the_sum_over_keys_and_the_mean_over_queries) {
   EXPECT_EQ(at(now, 0, 1), 0);
 }
 
+TEST(View, words_that_begin_before_a_cache_s_first_query_are_not_taken_for_the_future) {
+  const std::size_t keys[] = {0, 1, 3};  // a | b c | d e
+  const std::size_t from_c[] = {0, 1}, from_d[] = {0};
+  const View inside{some_patterns(3, 5, true), letters(3), letters(5), "x"};
+  EXPECT_FALSE(merge_words(inside, from_c, keys).patterns.causal);
+  const View between{some_patterns(2, 5, true), letters(2), letters(5), "x"};
+  EXPECT_TRUE(merge_words(between, from_d, keys).patterns.causal);
+}
+
 TEST(View, words_may_begin_elsewhere_on_each_side) {
   const std::size_t queries[] = {0, 1}, keys[] = {0, 2};
   const View view{some_patterns(3, 4, false), letters(3), letters(4), "x"};
@@ -125,14 +134,14 @@ TEST(View, a_row_with_nothing_but_the_first_key_is_left_blank_not_blown_up) {
 TEST(View, the_strongest_keys_of_each_query_stay_and_of_equal_ones_the_first) {
   const at::Tensor pattern =
       at::tensor({0.1F, 0.4F, 0.3F, 0.2F, 0.25F, 0.25F, 0.25F, 0.25F}).view({2, 4});
-  const at::Tensor top = focused(pattern, false, {.top = 2});
-  EXPECT_EQ(at(top, 0, 1), 0.4F);
-  EXPECT_EQ(at(top, 0, 2), 0.3F);
-  EXPECT_TRUE(std::isnan(at(top, 0, 0)));
-  EXPECT_TRUE(std::isnan(at(top, 0, 3)));
-  EXPECT_EQ(at(top, 1, 0), 0.25F);
-  EXPECT_EQ(at(top, 1, 1), 0.25F);
-  EXPECT_TRUE(std::isnan(at(top, 1, 2)));
+  const at::Tensor strongest = focused(pattern, false, {.top = 2});
+  EXPECT_EQ(at(strongest, 0, 1), 0.4F);
+  EXPECT_EQ(at(strongest, 0, 2), 0.3F);
+  EXPECT_TRUE(std::isnan(at(strongest, 0, 0)));
+  EXPECT_TRUE(std::isnan(at(strongest, 0, 3)));
+  EXPECT_EQ(at(strongest, 1, 0), 0.25F);
+  EXPECT_EQ(at(strongest, 1, 1), 0.25F);
+  EXPECT_TRUE(std::isnan(at(strongest, 1, 2)));
   EXPECT_TRUE(focused(pattern, false, {.top = 9}).equal(pattern));
   // Those that are left once the first is out.
   EXPECT_NEAR(at(focused(pattern, false, {.drop_first = true, .top = 1}), 0, 0), 0.4 / 0.9, 1e-6);

@@ -51,14 +51,18 @@ class Hostile : public ::testing::Test {
   /// The same, of a dictionary that holds one tensor "w" over that storage.
   fs::path with_tensor(const std::string& numel, const std::string& offset,
                        const std::string& sizes, const std::string& strides) const {
-    return archive("\x80\x02}X\x01" + std::string("\0\0\0w", 4) +
-                   "ctorch._utils\n_rebuild_tensor_v2\n((X\x07" + std::string("\0\0\0", 3) +
-                   "storagectorch\nFloatStorage\nX\x01" +
-                   std::string("\0\0\0"
-                               "0",
-                               4) +
-                   "X\x03" + std::string("\0\0\0", 3) + "cpu" + numel + "tQ" + offset + sizes +
-                   strides + "\x89Ntq\x01Rs.");
+    return archive("\x80\x02}" + tensor_at("w", numel, offset, sizes, strides) + ".");
+  }
+
+  /// The entry of a pickled dictionary.
+  static std::string tensor_at(const std::string& key, const std::string& numel,
+                               const std::string& offset, const std::string& sizes,
+                               const std::string& strides) {
+    const std::string three("\0\0\0", 3);
+    return "X" + std::string(1, char(key.size())) + three + key +
+           "ctorch._utils\n_rebuild_tensor_v2\n((X\x07" + three +
+           "storagectorch\nFloatStorage\nX\x01" + three + "0X\x03" + three + "cpu" + numel + "tQ" +
+           offset + sizes + strides + "\x89Ntq\x01Rs";
   }
 
   /// A safetensors file with this header and that many bytes of tensors.
@@ -124,6 +128,21 @@ TEST_F(Hostile, TensorsThatClaimMoreThanTheFileHolds) {
                  "more than the file holds");
   expect_refused(with_tensor("K\x04", "J\xff\xff\xff\xff", "K\x02\x85", one), "shape");
   expect_refused(with_tensor("K\x04", zero, "K\x02\x85", "J\xff\xff\xff\xff\x85"), "shape");
+}
+
+TEST_F(Hostile, ManyTensorsThatClaimMoreTogether) {
+  // Each repeats one number, and is not larger than the file.
+  const auto save = [&](int n, const std::string& size) {
+    std::string pickle = "\x80\x02}";
+    for (int i = 0; i < n; ++i) {
+      pickle += tensor_at("w" + std::to_string(i), "K\x04", std::string("K\0", 2), size + "\x85",
+                          std::string("K\0\x85", 3));
+    }
+    return archive(pickle + ".");
+  };
+  const std::string numbers_1000 = "M\xe8\x03", numbers_20000 = "M\x20\x4e";
+  EXPECT_EQ(read_checkpoint(save(48, numbers_1000)).tensors.size(), 48U);
+  expect_refused(save(200, numbers_20000), "its tensors claim more than the file holds");
 }
 
 TEST_F(Hostile, FilesThatAreCutOff) {

@@ -15,6 +15,11 @@ constexpr bool kIsSanitized = true;
 constexpr bool kIsSanitized = false;
 #endif
 
+constexpr const char* kCommands[] = {"'a text' --prefix a --dpi 40 --figures last",
+                                     "'a text' --generate 2 --prefix a --dpi 40 --figures last",
+                                     "show --attention '" ATTNVIZ_TEST_DATA
+                                     "/dumps/gpt2.npz' --prefix a --dpi 40 --figures last"};
+
 class Faults : public Cli {
  protected:
   /// Every picture can be decoded, and nothing else lies there.
@@ -57,23 +62,72 @@ TEST_F(Faults, FewFileHandles) {
   if (kIsSanitized) GTEST_SKIP() << "a sanitizer wants file handles of its own";
   for (int n = 5; n < 20; n += 2) {  // with fewer the system itself cannot start it
     const std::string limit = "ulimit -n " + std::to_string(n) + "; ";
-    expect_done_or_told(run("'a text' --prefix a --dpi 40 --figures last", limit), limit);
+    for (const char* command : kCommands) expect_done_or_told(run(command, limit), limit);
   }
 }
 
 TEST_F(Faults, LittleMemory) {
   if (kIsSanitized) GTEST_SKIP() << "a sanitizer wants terabytes of address space";
   // In KiB of address space: from too little for the libraries to enough for all of it.
-  for (int megabytes = 200; megabytes <= 2600; megabytes += 300) {
-    const std::string limit = "ulimit -v " + std::to_string(megabytes * 1024) + "; ";
-    expect_done_or_told(run("'a text' --prefix a --dpi 40 --figures last", limit), limit);
+  for (const char* command : kCommands) {
+    int n_done = 0, n_told = 0;
+    for (int megabytes = 200; megabytes <= 2600; megabytes += 300) {
+      const std::string limit = "ulimit -v " + std::to_string(megabytes * 1024) + "; ";
+      const Outcome outcome = run(command, limit);
+      (outcome.status == 0 ? n_done : n_told) += 1;
+      const bool is_told = outcome.err.find("memory") != std::string::npos;
+      EXPECT_TRUE(outcome.status == 0 || is_told) << limit << outcome.err;
+      expect_done_or_told(outcome, limit);
+    }
+    EXPECT_GT(n_done, 0) << command;
+    EXPECT_GT(n_told, 0) << command;
   }
 }
 
+TEST_F(Faults, AFileThatMayNotGrowIsToldOfWhoeverIgnoresTheSignal) {
+  expect_failure(run("'a text' --prefix a", "ulimit -f 8;"), 1, "cannot write");
+  expect_failure(run("'a text' --prefix a --figures none --html page.html", "ulimit -f 8;"), 1,
+                 "cannot write");
+}
+
 TEST_F(Faults, AReaderThatLeavesEndsItInSilence) {
-  const Outcome piped = run("heads --list scores | head -n 1");
+  // It is told how it ended by the shell: 128, and SIGPIPE's 13. It begins when the reader is gone.
+  const Outcome piped =
+      run("heads --list scores; echo $? >status; } | { exec <&-; : >gone; }; cat status",
+          "{ while [ ! -e gone ]; do :; done; ");
   EXPECT_EQ(piped.err, "");
-  EXPECT_EQ(lines(piped.out).size(), 1U);
+  EXPECT_EQ(piped.out, "141\n");
+  const Outcome first = run("--completion zsh | head -n 1");
+  EXPECT_EQ(first.err, "");
+  EXPECT_EQ(lines(first.out).size(), 1U);
+}
+
+TEST_F(Faults, AModelThatIsCutShortWhileItIsRead) {
+  if (kIsSanitized) GTEST_SKIP() << "a sanitizer tells of the signal itself";
+  const std::string whole = "'" ATTNVIZ_SOURCE_DIR "/models/demo.pt'";
+  const std::string name = elsewhere("model.pt").string(), model = " --model '" + name + "'";
+  const std::string copy = "cp " + whole + " '" + name + "'; ";
+  ASSERT_EQ(run("'a text' --figures last --prefix a --dpi 40" + model, copy).status, 0);
+  const std::string picture = elsewhere("picture.png").string();
+  for (const auto& entry : fs::directory_iterator(work())) fs::rename(entry, picture);
+  // Cut off in the middle, again and again, from before it is opened on.
+  const std::string cut = "while kill -0 $p 2>/dev/null; do truncate -s 40000 '" + name + "'; " +
+                          copy + "done; wait $p";
+  for (const std::string& command : {"'a text' --prefix a --dpi 40 --figures last" + model,
+                                     "info '" + name + "'", "verify '" + picture + "'" + model}) {
+    int n_told = 0;
+    for (int i = 0; i < 6; ++i) {
+      const Outcome outcome = run(command + " & p=$!; " + cut, copy);
+      ASSERT_LE(outcome.status, 2) << command << ": " << outcome.err;
+      if (outcome.status == 0) continue;
+      ++n_told;
+      if (outcome.err.empty()) continue;  // verify: another picture, and why
+      EXPECT_EQ(lines(outcome.err).size(), 1U) << command << ": " << outcome.err;
+      EXPECT_EQ(outcome.err.rfind("attnviz: ", 0), 0U) << command << ": " << outcome.err;
+    }
+    EXPECT_GT(n_told, 0) << command;
+    for (const auto& entry : fs::directory_iterator(work())) fs::remove(entry);
+  }
 }
 
 TEST_F(Faults, OneThatLeavesIsToldOfWhereItsSignalIsIgnored) {

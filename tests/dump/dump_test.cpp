@@ -189,11 +189,64 @@ TEST_F(Made, layers_that_a_file_lacks_have_no_heads_and_it_is_told) {
       read_attention(write({{"l0", even({2, 3, 3})}, {"l3", even({2, 3, 3})}}));
   ASSERT_EQ(some.patterns.n_layers(), 4);
   EXPECT_EQ(some.patterns.n_heads(1), 0);
-  EXPECT_EQ(some.remarks.at(0), "2 of its 4 layers are not in the file");
+  EXPECT_EQ(some.remarks.at(0), "2 of its 4 layers are not among its tensors");
   const AttentionDump from_one =
       read_attention(write({{"l2", even({2, 3, 3})}, {"l1", even({1, 3, 3})}}));
   EXPECT_EQ(from_one.patterns.n_heads(0), 1);
   EXPECT_EQ(from_one.remarks.at(0), "its layers count from 1; here l1 is layer 0");
+}
+
+TEST_F(Made, of_chosen_tensors_it_is_told_which_is_layer_0) {
+  const fs::path path =
+      write({{"b.1.a", even({2, 3, 3})}, {"b.2.a", even({1, 3, 3})}, {"b.0.a", even({2, 3, 3})}});
+  const AttentionDump last = read_attention(path, {.tensors = "b.2.a"});
+  EXPECT_EQ(last.remarks.at(0), "b.2.a is layer 0 here");
+  EXPECT_EQ(read_attention(path, {.tensors = "b.[12].a"}).remarks.at(0), "b.1.a is layer 0 here");
+  EXPECT_EQ(read_attention(path, {.tensors = "b.0.a"}).remarks.at(0),
+            "queries attend to later keys: drawn as bidirectional");
+}
+
+TEST_F(Made, rows_are_held_to_the_precision_that_they_were_rounded_to) {
+  at::manual_seed(3);
+  const at::Tensor exact = at::softmax(at::randn({1, 2, 60, 60}), -1);
+  for (const c10::ScalarType type : {at::kBFloat16, at::kHalf}) {
+    const at::Tensor rounded = exact.to(type);
+    const double off = (rounded.to(at::kDouble).sum(-1) - 1).abs().max().item<double>();
+    EXPECT_GT(off, 1e-4) << type;  // or nothing is tried here
+    for (const c10::ScalarType stored : {type, at::kFloat, at::kDouble}) {
+      EXPECT_EQ(read_attention(write({{"a", rounded.to(stored)}})).patterns.n_heads(0), 2);
+    }
+  }
+  refuse(write({{"a", exact * 1.001}}), "sum to 1.001");
+}
+
+TEST_F(Made, a_few_queries_are_spelt_as_the_keys_are) {
+  const fs::path path = write({{"a", even({1, 1, 1, 3})}},
+                              {{"queries", R"(["Ã©"])"}, {"keys", R"(["a", "Ġb", "Ã©"])"}});
+  const AttentionDump dump = read_attention(path);
+  EXPECT_EQ(dump.keys.pieces, (Strings{"a", " b", "é"}));
+  EXPECT_EQ(dump.queries.pieces, (Strings{"é"}));
+}
+
+TEST_F(Made, what_is_nested_beyond_reason_is_no_JSON) {
+  const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
+  const std::vector<NamedTensor> fine = {{"a", even({1, 1, 3, 3})}};
+  refuse(write(fine, {{"tokens", "[" + deep + "]"}}), "is no JSON");
+  refuse(write(fine), "is no JSON", {.tokens = write_text("deep.json", deep)});
+  const std::string header = R"({"a": {"dtype": "F32", "shape": )" + deep + "}}";
+  std::string size(8, '\0');
+  for (std::size_t i = 0; i < 8; ++i) size[i] = char(header.size() >> (8 * i));
+  refuse(write_text("deep.safetensors", size + header), "no valid safetensors header");
+}
+
+TEST_F(Made, numbers_of_a_header_are_whole) {
+  for (const char* shape : {"[1.5, 1]", "[1e300, 1]", "[18446744073709551615, 1]", "\"1\""}) {
+    const std::string header =
+        R"({"a": {"dtype": "F32", "data_offsets": [0, 4], "shape": )" + std::string(shape) + "}}";
+    std::string size(8, '\0');
+    size[0] = char(header.size());
+    refuse(write_text("shape.safetensors", size + header + "abcd"), "no valid safetensors header");
+  }
 }
 
 TEST_F(Made, a_single_layer_keeps_its_number_and_its_batch) {
@@ -212,6 +265,7 @@ TEST_F(Made, the_border_of_a_continuation_is_kept) {
   EXPECT_EQ(read_attention(write(fine, {{"attnviz:prompt", "2"}})).n_prompt, 2);
   EXPECT_FALSE(read_attention(write(fine)).n_prompt);
   refuse(write(fine, {{"attnviz:prompt", "4"}}), "its prompt is no number of its keys");
+  refuse(write(fine, {{"attnviz:prompt", "2abc"}}), "its prompt is no number of its keys");
 }
 
 TEST_F(Made, tokens_may_lie_in_a_file_of_their_own) {
@@ -251,7 +305,7 @@ TEST_F(Made, every_malformed_dump_ends_in_one_clear_line) {
   refuse(write(one(even({2, 3, 3, 0}))), "is empty");
   refuse(write(one(even({1, 0, 3, 3}))), "it holds no heads");
   refuse(write(with(-0.25)), "is -0.25: are these scores, before softmax?");
-  refuse(write(with(0.9)), "head 1, query 2 of [0] of a, sum to 1.567, not 1");
+  refuse(write(with(0.9)), "head 1, query 2 of [0] of a, sum to 1.566667, not 1");
   refuse(write(with(std::nan(""))), "is not finite");
   refuse(write(with(INFINITY)), "is not finite");
   refuse(write(one(even({1, 2, 3, 3}) * 0.999)), "sum to 0.999");

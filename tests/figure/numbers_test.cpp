@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numeric>
 #include <random>
 #include <regex>
 
@@ -105,6 +106,85 @@ TEST(Numbers, each_cell_s_colour_is_within_half_a_step_of_its_weight) {
   }
   EXPECT_EQ(n_wrong, 0);
   std::printf("%d pictures, %ld cells\n", kFigures, long(n_cells));
+  RecordProperty("cases", int(n_cells));
+}
+
+using Rows = std::vector<std::vector<double>>;
+
+/// What is to be seen of a pattern, by plain loops: NaN where there is nothing.
+Rows looked_at(const at::Tensor& pattern, bool causal, const Focus& focus) {
+  const auto weights = pattern.accessor<double, 2>();
+  const std::int64_t n_queries = weights.size(0), n_keys = weights.size(1);
+  Rows rows;
+  for (std::int64_t q = 0; q < n_queries; ++q) {
+    const std::int64_t n_seen = causal ? q + 1 + n_keys - n_queries : n_keys;
+    std::vector<double> row(std::size_t(n_keys), NAN);
+    for (std::int64_t k = 0; k < n_seen; ++k) row[std::size_t(k)] = weights[q][k];
+    if (focus.drop_first) {
+      if (n_seen < 2) continue;
+      row.erase(row.begin());
+      const double rest = std::accumulate(row.begin(), row.begin() + n_seen - 1, 0.0);
+      for (double& weight : row) weight = rest > 1e-6 ? weight / rest : NAN;
+    }
+    std::vector<double> sorted;
+    std::copy_if(row.begin(), row.end(), std::back_inserter(sorted),
+                 [](double weight) { return !std::isnan(weight); });
+    std::sort(sorted.rbegin(), sorted.rend());
+    if (focus.top > 0 && std::size_t(focus.top) < sorted.size()) {
+      const double least = sorted[std::size_t(focus.top - 1)];
+      for (double& weight : row) weight = weight < least ? NAN : weight;
+    }
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+/// Of the last queries, as a cache leaves them, or of any queries and other keys.
+AttentionPatterns rectangle_of(const AttentionPatterns& square, std::int64_t n_queries) {
+  AttentionPatterns some = square;
+  for (at::Tensor& layer : some.layers) {
+    layer = layer.slice(1, square.n_keys() - n_queries).contiguous();
+  }
+  return some;
+}
+
+TEST(Numbers, each_cell_of_a_view_is_within_half_a_step_of_its_weight_or_blank) {
+  std::mt19937 random(2);
+  at::manual_seed(2);
+  std::int64_t n_cells = 0, n_blank = 0, n_wrong = 0;
+  for (int i = 0; i < kFigures; ++i) {
+    const std::size_t layout = std::size_t(i) % layouts.size();
+    Case made = random_case(30, random);
+    if (made.n_positions < 3) continue;
+    const auto n_queries = std::uniform_int_distribution<int>(2, made.n_positions)(random);
+    made.patterns = rectangle_of(made.patterns, n_queries);
+    made.options.focus = {random() % 2 == 0, std::int64_t(random() % 4)};
+    View view{made.patterns, make_labels(n_queries), make_labels(made.n_positions), question};
+    Drawing drawing = layouts[layout](view, made.options);
+    const std::vector<at::Tensor> shown = shown_by(layout, made.patterns);
+    ASSERT_EQ(drawing.heatmaps.size(), shown.size());
+    drawing.texts.clear();  // no letters in the way
+    const cv::Mat3b picture = decode(encode_png(drawing, made.options.dpi));
+    for (std::size_t panel = 0; panel < shown.size(); ++panel) {
+      const HeatmapItem& map = drawing.heatmaps[panel];
+      const Rows rows = looked_at(shown[panel], made.patterns.causal, made.options.focus);
+      for (std::size_t q = 0; q < rows.size(); ++q) {
+        for (std::size_t k = 0; k < rows[q].size(); ++k, ++n_cells) {
+          const int y = int(map.box.y + (double(q) + 0.5) * map.box.height / double(rows.size()));
+          const int x = int(map.box.x + (double(k) + 0.5) * map.box.width / double(rows[q].size()));
+          const Colour colour = colour_of(picture(y, x));
+          const bool is_blank = std::isnan(rows[q][k]);
+          const bool is_right =
+              is_blank ? colour == white
+                       : is_colour_of(colour, map.colours, place_of(rows[q][k], map.range));
+          n_wrong += !is_right;
+          n_blank += is_blank;
+        }
+      }
+    }
+  }
+  EXPECT_EQ(n_wrong, 0);
+  std::printf("%ld cells, %ld of them blank\n", long(n_cells), long(n_blank));
   RecordProperty("cases", int(n_cells));
 }
 

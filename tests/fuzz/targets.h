@@ -13,6 +13,8 @@ void safetensors(std::string_view bytes);  ///< a file: weights, a snapshot
 void numpy(std::string_view bytes);        ///< a file: .npy or .npz
 void attention(std::string_view bytes);    ///< a byte of options, and a file of attention
 void pickle(std::string_view bytes);       ///< data.pkl in an archive of torch.save
+void contents(std::string_view bytes);     ///< code, NUL, data.pkl in an archive of TorchScript
+void picture(std::string_view bytes);      ///< a PNG; or names and texts, a line each, of one
 void json(std::string_view bytes);         ///< a letter for the kind of file, and the file
 void arguments(std::string_view bytes);    ///< of the command line, a line each
 void figure(std::string_view bytes);       ///< sizes and options, and then title and labels
@@ -25,7 +27,8 @@ struct Target {
 inline constexpr Target kTargets[] = {
     {"tokenizer", tokenizer}, {"vocabulary", vocabulary}, {"safetensors", safetensors},
     {"numpy", numpy},         {"attention", attention},   {"pickle", pickle},
-    {"json", json},           {"arguments", arguments},   {"figure", figure},
+    {"contents", contents},   {"picture", picture},       {"json", json},
+    {"arguments", arguments}, {"figure", figure},
 };
 
 }  // namespace attnviz::fuzz

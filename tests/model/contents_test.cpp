@@ -5,6 +5,9 @@
 #include <caffe2/serialize/inline_container.h>
 #include <gtest/gtest.h>
 
+#include <torch/csrc/jit/runtime/operator.h>
+
+#include <algorithm>
 #include <fstream>
 
 #include "attnviz/error.h"
@@ -41,9 +44,10 @@ class Contents : public ::testing::Test {
 
   void save(torch::jit::Module module) const { (void)saved(folder_, std::move(module)); }
 
-  /// Saves the module with one of its records changed.
+  /// Saves the module with one of its records changed, and perhaps under another name.
   void save_with(const torch::jit::Module& module, const std::string& record,
-                 const std::function<void(std::string&)>& change) const {
+                 const std::function<void(std::string&)>& change,
+                 const std::string& renamed = "") const {
     const fs::path whole = folder_.path() / "whole.pt";
     module.save(whole.string());
     caffe2::serialize::PyTorchStreamReader reader(whole.string());
@@ -56,7 +60,8 @@ class Contents : public ::testing::Test {
       is_there = is_there || name == record;
       if (name == "version" || name == ".data/version") continue;  // the writer writes it itself
       if (name == ".data/serialization_id" || name == "byteorder") continue;
-      writer.writeRecord(name, bytes.data(), bytes.size());
+      const bool is_it = name == record && !renamed.empty();
+      writer.writeRecord(is_it ? renamed : name, bytes.data(), bytes.size());
     }
     writer.writeEndOfFile();
     ASSERT_TRUE(is_there) << record;
@@ -150,6 +155,92 @@ TEST_F(Contents, EachWayOfCallingIsFound) {
       ASSERT_NE(body, std::string::npos) << code;
     });
     expect_refused("aten::save");
+  }
+}
+
+TEST_F(Contents, NoDisguiseOfANameHelps) {
+  const fs::path victim = folder_.path() / "victim";
+  const std::string file = "(ids, \"" + victim.string() + "\")";
+  for (const std::string& save :
+       {std::string("getattr(torch, \"save\")"), std::string(R"(getattr(torch, "s\141ve"))"),
+        std::string(R"(getattr(torch, "sa" "ve"))"), std::string(R"(getattr(torch, 's' "ave"))"),
+        std::string(R"(getattr(torch, """save"""))"),
+        std::string(R"(getattr(getattr(ops, "at" "en"), "sa" 'v\145'))")}) {
+    save_with(module_that("pass"), "code/__torch__.py", [&](std::string& code) {
+      code.insert(code.find("    x = "), "    y = " + save + file + "\n");
+    });
+    expect_refused("aten::save");
+    ASSERT_FALSE(fs::exists(victim)) << save;
+    // It is no mere word: whoever trusts it has it done.
+    Model trusted(path(), {.capture = CaptureMode::automatic, .trusted = true});
+    EXPECT_EQ(trusted.capture({1, 2}).size(), 1U);
+    EXPECT_TRUE(fs::remove(victim)) << save;
+  }
+}
+
+TEST_F(Contents, CodeIsFoundAsLibTorchFindsItWithoutRegardToCase) {
+  const fs::path victim = folder_.path() / "victim";
+  const torch::jit::Module module = module_that("torch.save(ids, \"" + victim.string() + "\")");
+  for (const char* name : {"CODE/__torch__.py", "code/__torch__.PY", "code/__TORCH__.py"}) {
+    save_with(
+        module, "code/__torch__.py", [](std::string&) {}, name);
+    expect_refused("aten::save");
+    Model trusted(path(), {.capture = CaptureMode::automatic, .trusted = true});
+    EXPECT_EQ(trusted.capture({1, 2}).size(), 1U);
+    EXPECT_TRUE(fs::remove(victim)) << name;
+  }
+}
+
+TEST_F(Contents, WhatMayLieAnywhereInAnArchiveIsNotRead) {
+  save_with(
+      module_that("pass"), "data.pkl", [](std::string&) {}, "Model.JSON");
+  expect_refused("a format before LibTorch 1.4");
+  save(module_that("pass"));
+  std::string bytes = read_file(path());
+  bytes.replace(4, 4, "PTMF");  // a flatbuffer, to LibTorch
+  write_file_atomically(path(), bytes);
+  expect_refused("is not a TorchScript file");
+}
+
+/// Of an operator of LibTorch that takes the name of a file.
+bool takes_a_file(const torch::jit::Operator& known) {
+  const auto& arguments = known.schema().arguments();
+  return std::any_of(arguments.begin(), arguments.end(), [](const c10::Argument& argument) {
+    return argument.type()->str() == "str" && (argument.name().find("file") != std::string::npos ||
+                                               argument.name().find("path") != std::string::npos);
+  });
+}
+
+TEST_F(Contents, EachOperatorThatTakesAFileIsKnown) {
+  int n_found = 0;
+  for (const auto& known : torch::jit::getAllOperators()) {
+    if (!takes_a_file(*known)) continue;
+    std::string name = known->schema().name();
+    name.replace(name.find("::"), 2, ".");
+    save_with(module_that("pass"), "code/__torch__.py", [&](std::string& code) {
+      code.insert(code.find("    x = "), "    y = ops." + name + "(ids)\n");
+    });
+    EXPECT_FALSE(read_model_contents(path()).effects.empty()) << known->schema();
+    ++n_found;
+  }
+  EXPECT_GE(n_found, 2);  // save, from_file
+}
+
+TEST_F(Contents, OperatorsAndClassesThatAreNotNamedOutrightAreRefused) {
+  const std::pair<const char*, const char*> hidden[] = {
+      {"y = getattr(ops, \"my_ext\").run(ids)", "ops stands for operators"},
+      {"o = ops", "ops stands for operators"},
+      {"o = ops.my_ext", "ops stands for operators"},
+      {"t = __torch__", "__torch__ stands for classes"},
+      {"t = getattr(__torch__.torch, \"classes\")", "__torch__ stands for classes"},
+      {"t = __torch__.torch.classes", "__torch__.torch.classes stands for classes"},
+      {"t = __torch__.torch.classes.dist_c10d.Store()", "torch.classes.dist_c10d.Store is a C++"},
+      {"t = getattr(__torch__.torch.classes.dist_c10d, \"Store\")()", "torch.classes.dist_c10d"}};
+  for (const auto& [statement, told] : hidden) {
+    save_with(module_that("pass"), "code/__torch__.py", [&, statement = statement](auto& code) {
+      code.insert(code.find("    x = "), "    " + std::string(statement) + "\n");
+    });
+    expect_refused(told);
   }
 }
 

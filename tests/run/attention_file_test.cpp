@@ -10,6 +10,7 @@
 #include "attnviz/snapshot.h"
 #include "attnviz/survey.h"
 #include "attnviz/verify.h"
+#include "run/source.h"
 #include "temporary_folder.h"
 
 namespace attnviz {
@@ -226,15 +227,60 @@ TEST_F(AttentionFile, in_a_batch_one_file_of_another_model_fails_alone) {
       list_texts({{kDumps}, {"gpt2.npz", "gpt2_layers.safetensors", "hook.safetensors"}});
   BatchOptions batch;
   batch.attention = batch.heads = true;
-  batch.jobs = 1;
   batch.show.figures = {};
-  batch.out_dir = folder_.path() / "batch";
-  const BatchResult result = run_batch(texts, batch);
-  EXPECT_EQ(result.progress.done + result.progress.failed, 3);
-  EXPECT_EQ(result.stopped, "");
-  ASSERT_FALSE(result.failures.empty());
-  EXPECT_NE(result.failures[0].why.find("other layers or heads"), std::string::npos);
-  EXPECT_FALSE(fs::exists(batch.out_dir / (result.failures[0].name + "_heads.json")));
+  for (const std::int64_t jobs : {1, 3}) {  // whichever ends first
+    batch.jobs = jobs;
+    batch.out_dir = folder_.path() / ("batch" + std::to_string(jobs));
+    const BatchResult result = run_batch(texts, batch);
+    EXPECT_EQ(result.progress.done, 2);
+    EXPECT_EQ(result.stopped, "");
+    ASSERT_EQ(result.failures.size(), 1U);
+    EXPECT_EQ(result.failures[0].name, "hook");  // gpt2.npz comes first
+    EXPECT_NE(result.failures[0].why.find("other layers or heads"), std::string::npos);
+    EXPECT_FALSE(fs::exists(batch.out_dir / "hook_heads.json"));
+  }
+}
+
+TEST_F(AttentionFile, of_a_bidirectional_text_every_weight_is_compared) {
+  at::manual_seed(4);
+  const at::Tensor before = at::softmax(at::randn({2, 2, 64, 64}) * 3, -1);
+  at::Tensor after = before.clone();  // each two neighbouring keys change places, within a block
+  for (std::int64_t k = 0; k < 64; k += 2) {
+    after.select(-1, k).copy_(before.select(-1, k + 1));
+    after.select(-1, k + 1).copy_(before.select(-1, k));
+  }
+  const fs::path file = folder_.path() / "both.safetensors";
+  const fs::path suite_file = folder_.path() / "suite.json";
+  write_safetensors(file, {{"a", before}}, {});
+  write_file_atomically(suite_file, R"({"texts": [{"attention": "both.safetensors"}]})");
+  const Suite suite = read_suite(suite_file);
+  (void)record_suite(suite, {});
+  EXPECT_EQ(check_suite(suite, {}).verdict(), Verdict::same);
+  write_safetensors(file, {{"a", after}}, {});
+  EXPECT_EQ(check_suite(suite, {}).verdict(), Verdict::changed);
+}
+
+TEST_F(AttentionFile, a_word_is_named_by_all_of_its_bytes) {
+  ShowOptions show = options("words");
+  show.model = imported();
+  show.vocabulary = kVocabulary;
+  show.merge_words = true;
+  show.html = folder_.path() / "words.html";
+  (void)visualize_attention("a café’s 👍", "x", show);
+  const std::string page = read_file(show.html);
+  EXPECT_NE(page.find("·👍"), std::string::npos);
+  EXPECT_EQ(page.find("<0x"), std::string::npos);
+}
+
+TEST_F(AttentionFile, files_that_change_between_two_readings_are_found_out) {
+  const fs::path file = folder_.path() / "file";
+  write_file_atomically(file, "one");
+  const SameFiles same(file, kVocabulary);
+  EXPECT_NO_THROW(same.require());
+  write_file_atomically(file, "two");
+  EXPECT_THROW(same.require(), FileError);
+  EXPECT_THROW(SameFiles(folder_.path() / "none", ""), FileError);
+  EXPECT_THROW(SameFiles("/dev/zero", ""), FileError);
 }
 
 TEST_F(AttentionFile, generated_tokens_are_shown_with_what_they_were_read_from) {
@@ -312,6 +358,30 @@ TEST_F(Verify, of_a_file_of_patterns_too) {
   for (const fs::path& file : show_attention("x", show).files) {
     EXPECT_TRUE(verify_picture(file, options).is_same) << file;
     EXPECT_THROW((void)verify_picture(file), UsageError);
+  }
+}
+
+TEST_F(Verify, a_title_that_was_put_in_place_of_another_is_no_same_picture) {
+  ShowOptions show = options("dump");
+  show.attention = kDumps / "gpt2.npz";
+  const fs::path file = show_attention("x", show).files[0];
+  DecodedPng png = decode_png(read_file(file));
+  for (auto& [key, text] : png.texts) {
+    if (key == "attnviz:text") text = "Proof of something else";
+  }
+  write_file_atomically(file, encode_png(png.image, 60, png.texts));
+  VerifyOptions options;
+  options.attention = show.attention;
+  EXPECT_FALSE(verify_picture(file, options).is_same);
+}
+
+TEST_F(Verify, a_picture_that_claims_more_than_it_holds_takes_no_memory) {
+  std::string bytes = read_file(draw().files[0]);
+  bytes[18] = bytes[22] = 0x40;                        // 16,000 pixels more each way
+  EXPECT_THROW((void)decode_png(bytes), FigureError);  // by its checksum already
+  const fs::path corpus = ATTNVIZ_SOURCE_DIR "/tests/fuzz/corpus/picture";
+  for (const char* name : {"claims_too_much.png", "chunk_that_claims_a_gigabyte.png"}) {
+    EXPECT_THROW((void)decode_png(read_file(corpus / name)), FigureError) << name;
   }
 }
 
