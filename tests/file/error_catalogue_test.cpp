@@ -86,7 +86,8 @@ std::string catalogue() {
       "# Errors\n\n"
       "What attnviz says when something is wrong, one line each on standard error, and what to do. "
       "`…` stands for names and\nnumbers. The exit status is 2 for wrong usage, else 1 (2 of "
-      "`snapshot check` and `compare`, whose 1 means changed).\nThis page is made of the sources; "
+      "`snapshot check`, `compare` and `verify`, whose 1 means changed).\nThis page is made of the "
+      "sources; "
       "a "
       "test keeps it whole.\n";
   for (const Kind& kind : kKinds) {
