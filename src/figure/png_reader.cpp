@@ -46,6 +46,7 @@ bool read_start(Reader& reader) {
   png_set_user_limits(reader.png, most_pixels_a_side, most_pixels_a_side);
   png_set_chunk_cache_max(reader.png, most_texts);
   png_set_chunk_malloc_max(reader.png, most_of_text);
+  png_set_benign_errors(reader.png, 0);  // else these limits only make it warn
   // A text that was changed by hand is damage, too, not a text to be passed over.
   png_set_crc_action(reader.png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
   png_read_info(reader.png, reader.info);

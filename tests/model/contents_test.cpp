@@ -236,11 +236,11 @@ TEST_F(Contents, OperatorsAndClassesThatAreNotNamedOutrightAreRefused) {
       {"t = __torch__.torch.classes", "__torch__.torch.classes stands for classes"},
       {"t = __torch__.torch.classes.dist_c10d.Store()", "torch.classes.dist_c10d.Store is a C++"},
       {"t = getattr(__torch__.torch.classes.dist_c10d, \"Store\")()", "torch.classes.dist_c10d"}};
-  for (const auto& [statement, told] : hidden) {
-    save_with(module_that("pass"), "code/__torch__.py", [&, statement = statement](auto& code) {
-      code.insert(code.find("    x = "), "    " + std::string(statement) + "\n");
+  for (const auto& one : hidden) {
+    save_with(module_that("pass"), "code/__torch__.py", [&](std::string& code) {
+      code.insert(code.find("    x = "), "    " + std::string(one.first) + "\n");
     });
-    expect_refused(told);
+    expect_refused(one.second);
   }
 }
 
