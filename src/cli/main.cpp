@@ -16,9 +16,9 @@
 namespace attnviz::cli {
 namespace {
 
-const std::string kOutOfMemory =
-    "out of memory; allow more of it, or take less at once: a shorter "
-    "text (--max-tokens), fewer --jobs";
+constexpr char kOutOfMemory[] =
+    "out of memory; allow more of it, or take less at once: a shorter text (--max-tokens), fewer "
+    "--jobs";
 
 /// Ends the program without taking LibTorch apart, which costs a tenth of a short run. Memory is
 /// looked through at an ordinary end, so where that is checked there is one.
@@ -50,8 +50,7 @@ int status_of(int argc, char** argv) {
     spdlog::error("{}", error.what());
     return command::kWrongUsage;
   } catch (const std::exception& error) {
-    const bool is_memory = dynamic_cast<const std::bad_alloc*>(&error) || is_out_of_memory(error);
-    spdlog::error("{}", is_memory ? kOutOfMemory : message_of(error));
+    spdlog::error("{}", is_out_of_memory(error) ? kOutOfMemory : message_of(error));
   }
   return failed;
 }

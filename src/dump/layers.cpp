@@ -198,10 +198,10 @@ std::vector<StoredLayer> find_layers(const Stored& stored, const DumpOptions& op
   }
   std::vector<StoredLayer> layers;
   if (first == 1 && last > 1 && last == std::int64_t(by_number.size())) {
+    const std::string& name = by_number.begin()->second.name;
     remarks.push_back(options.tensors.empty()
-                          ? "its layers count from 1; here " + by_number.begin()->second.name +
-                                " is layer 0"
-                          : by_number.begin()->second.name + " is layer 0 here");
+                          ? "its layers count from 1; here " + name + " is layer 0"
+                          : name + " is layer 0 here");
     for (auto& [number, layer] : by_number) layers.push_back(std::move(layer));
     return layers;
   }

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <map>
-#include <new>
 #include <set>
 #include <string_view>
 
@@ -126,7 +125,10 @@ class Contents {
         if (words[i].text == behind) effects_[std::string(known.name)] = known.effect;
       }
       const bool begins = !words[i].is_string && (i == 0 || words[i - 1].text != ".");
-      if (begins) add_path(path_at(words, i), words, i);
+      if (!begins) continue;
+      const bool is_call = i + 1 < words.size() && words[i + 1].text == "(";
+      if (words[i].text == "print" && is_call) operators_.insert("prim::Print");
+      add_path(path_at(words, i));
     }
   }
 
@@ -141,20 +143,18 @@ class Contents {
 
   /// What the names lead to, from those on that LibTorch itself gives a meaning: it writes them
   /// out, and calls nothing else by them. Whoever gets at them in another way hides something.
-  void add_path(const std::vector<std::string>& path, const Words& words, std::size_t i) {
-    const bool is_call = i + 1 < words.size() && words[i + 1].text == "(";
-    if (path[0] == "print" && is_call) operators_.insert("prim::Print");
-    if (path[0] == "torch" && path.size() > 1) add_operator("aten", path[1]);
+  void add_path(const std::vector<std::string>& path) {
+    const std::size_t n = path.size();
+    if (path[0] == "torch" && n > 1) return add_operator("aten", path[1]);
     if (path[0] == "ops") {
-      if (path.size() > 2) add_operator(path[1], path[2]);
-      if (path.size() < 3) add_hidden("ops", "operators");
+      return n > 2 ? add_operator(path[1], path[2]) : add_hidden("ops", "operators");
     }
     if (path[0] != "__torch__") return;
-    const bool may_lead_on = path.size() < 2 || (path.size() < 3 && path[1] == "torch");
-    if (may_lead_on) add_hidden("__torch__", "classes");
-    if (path.size() < 3 || path[1] != "torch" || path[2] != "classes") return;
-    if (path.size() > 3) add_class("torch.classes." + joined_from(path, 3));
-    if (path.size() == 3) add_hidden("__torch__.torch.classes", "classes");
+    const bool is_torch = n > 1 && path[1] == "torch";
+    if (n == 1 || (is_torch && n == 2)) return add_hidden("__torch__", "classes");
+    if (!is_torch || path[2] != "classes") return;
+    if (n == 3) return add_hidden("__torch__.torch.classes", "classes");
+    add_class("torch.classes." + joined_from(path, 3));
   }
 
   static std::string joined_from(const std::vector<std::string>& path, std::size_t first) {
@@ -231,8 +231,6 @@ ModelContents read_model_contents(const fs::path& path) {
   } catch (const ModelError& error) {
     throw ModelError("cannot read " + path.string() + ": " + error.what());
   } catch (const Error&) {
-    throw;
-  } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& error) {
     throw ModelError("cannot read " + path.string() + ": " + first_line(error));

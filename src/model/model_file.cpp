@@ -153,8 +153,6 @@ torch::jit::Module load_torchscript(const fs::path& path, const LoadOptions& opt
     return module;
   } catch (const Error&) {
     throw;
-  } catch (const std::bad_alloc&) {
-    throw;
   } catch (const std::exception& error) {
     require_unchanged();  // else the reason is no other
     throw load_error(path, error);

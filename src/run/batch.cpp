@@ -54,10 +54,6 @@ class Batch {
     remove_temporary_files(options_.out_dir,
                            {".png", ".svg", ".pdf", ".html", ".json", ".jsonl", ".safetensors"});
     sort_out(prepared);
-    if (options_.attention && options_.heads) {
-      std::ranges::any_of(places_,
-                          [&](std::size_t i) { return stages_.expect_heads_of(texts_[i]); });
-    }
     write_record(options_.out_dir, prepared.record);
   }
 
@@ -90,8 +86,16 @@ class Batch {
     std::stable_sort(waiting_.begin(), waiting_.end(), [&](std::size_t a, std::size_t b) {
       return texts_[places_[a]].size > texts_[places_[b]].size;
     });
+    if (options_.attention && options_.heads && !waiting_.empty()) choose_heads();
     result_.progress.texts = static_cast<std::int64_t>(places_.size());
     if (!options_.force) result_.n_left_behind = index_.count_others(names, kept);
+  }
+
+  /// The first file in order decides which model all are of, not the first that is done.
+  void choose_heads() {
+    for (const std::size_t place : places_) {
+      if (stages_.expect_heads_of(texts_[place], gate_.room())) return;
+    }
   }
 
   void load_heads(const std::unordered_set<std::string>& kept) {

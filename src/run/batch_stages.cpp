@@ -1,7 +1,6 @@
 #include "run/batch_stages.h"
 
 #include <algorithm>
-#include <new>
 
 #include "attention/kept_heads.h"
 #include "attention/wording.h"
@@ -9,6 +8,7 @@
 #include "attnviz/file.h"
 #include "attnviz/survey.h"
 #include "dump/stored.h"
+#include "file/memory.h"
 #include "run/batch_text.h"
 #include "run/one_text.h"
 #include "run/output.h"
@@ -27,10 +27,10 @@ void attempt(TextOnItsWay& one, const char* name, Stage stage) {
   if (!one.entry.error.empty()) return;
   try {
     timed(one.entry.ms, name, [&] { return stage(), 0; });
-  } catch (const std::bad_alloc&) {
-    one.entry.error = "out of memory; lower --jobs, or cut it with --max-tokens";
   } catch (const std::exception& error) {
-    one.entry.error = message_of(error);
+    one.entry.error = is_out_of_memory(error)
+                          ? "out of memory; lower --jobs, or cut it with --max-tokens"
+                          : message_of(error);
   }
   if (one.entry.error.empty()) return;
   one.attended = {};
@@ -39,6 +39,11 @@ void attempt(TextOnItsWay& one, const char* name, Stage stage) {
 
 std::string printed(std::uint64_t bytes) {
   return decimals(static_cast<double>(bytes) / 1e9, 1) + " GB";
+}
+
+/// What a file of attention takes, by estimate. Throws what dump::bytes_in throws.
+std::uint64_t memory_of_dump(const fs::path& file) {
+  return 6 * dump::bytes_in(file) + 200'000'000;
 }
 
 /// Room for what is added to a name while its file is written.
@@ -147,7 +152,7 @@ void BatchStages::read_dump(TextOnItsWay& one, const BatchText& text, std::uint6
   attempt(one, "read", [&] {
     require_short(files_of(text.name, options_));
     const fs::path& file = text.source->path;
-    one.memory = 6 * dump::bytes_in(file) + 200'000'000;
+    one.memory = memory_of_dump(file);
     if (one.memory > most) {
       throw TextError("it needs about " + printed(one.memory) + ", more than the " + printed(most) +
                       " that are left; raise --max-memory");
@@ -165,10 +170,12 @@ void BatchStages::read_dump(TextOnItsWay& one, const BatchText& text, std::uint6
   if (!one.entry.error.empty()) one.memory = 0;
 }
 
-bool BatchStages::expect_heads_of(const BatchText& text) {
+bool BatchStages::expect_heads_of(const BatchText& text, std::uint64_t most) {
+  const fs::path& file = text.source->path;
   try {
-    const Attended attended = read_attended(text.source->path, options_.show.dump, tokenizer_,
-                                            options_.show.figure.choice);
+    if (memory_of_dump(file) > most) return false;
+    const Attended attended =
+        read_attended(file, options_.show.dump, tokenizer_, options_.show.figure.choice);
     HeadStatistics(options_.statistics).add_text(attended.patterns, token_ids(attended));
     expected_heads_ = kept_heads(attended.patterns);
     return true;

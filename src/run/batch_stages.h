@@ -40,8 +40,8 @@ class BatchStages {
   [[nodiscard]] std::string key_of(const BatchText& text, const std::string& sha256) const;
 
   /// Files of attention are all to be of one model: that of this file, if scores can be taken of
-  /// it, else false. Others fail.
-  bool expect_heads_of(const BatchText& text);
+  /// it within `most` bytes, else false. Others fail.
+  bool expect_heads_of(const BatchText& text, std::uint64_t most);
 
   /// most: bytes that one text may take. Never throws; nor do the others.
   void read(TextOnItsWay& one, const BatchText& text, std::uint64_t most) const;

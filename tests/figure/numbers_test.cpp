@@ -74,41 +74,6 @@ bool is_colour_of(Colour colour, ColourMap map, double t) {
   return false;
 }
 
-TEST(Numbers, each_cell_s_colour_is_within_half_a_step_of_its_weight) {
-  std::mt19937 random(0);
-  at::manual_seed(0);
-  std::int64_t n_cells = 0, n_wrong = 0;
-  for (int i = 0; i < kFigures; ++i) {
-    const std::size_t layout = std::size_t(i) % layouts.size();
-    const Case made = random_case(40, random);
-    Drawing drawing = layouts[layout](
-        view_of(made.patterns, make_labels(made.n_positions), question), made.options);
-    const std::vector<at::Tensor> shown = shown_by(layout, made.patterns);
-    ASSERT_EQ(drawing.heatmaps.size(), shown.size());
-    drawing.texts.clear();  // no letters in the way
-    const cv::Mat3b picture = decode(encode_png(drawing, made.options.dpi));
-    for (std::size_t panel = 0; panel < shown.size(); ++panel) {
-      const HeatmapItem& map = drawing.heatmaps[panel];
-      const auto weights = shown[panel].accessor<double, 2>();
-      for (int q = 0; q < made.n_positions; ++q) {
-        for (int k = 0; k < made.n_positions; ++k, ++n_cells) {
-          const int y = int(map.box.y + (q + 0.5) * map.box.height / made.n_positions);
-          const int x = int(map.box.x + (k + 0.5) * map.box.width / made.n_positions);
-          const Colour colour = colour_of(picture(y, x));
-          const bool is_right =
-              made.patterns.causal && k > q
-                  ? colour == white
-                  : is_colour_of(colour, map.colours, place_of(weights[q][k], map.range));
-          n_wrong += !is_right;
-        }
-      }
-    }
-  }
-  EXPECT_EQ(n_wrong, 0);
-  std::printf("%d pictures, %ld cells\n", kFigures, long(n_cells));
-  RecordProperty("cases", int(n_cells));
-}
-
 using Rows = std::vector<std::vector<double>>;
 
 /// What is to be seen of a pattern, by plain loops: NaN where there is nothing.
@@ -139,6 +104,50 @@ Rows looked_at(const at::Tensor& pattern, bool causal, const Focus& focus) {
   return rows;
 }
 
+struct Cells {
+  std::int64_t n = 0, n_blank = 0, n_wrong = 0;
+};
+
+/// Holds each cell of a figure, as its PNG has it, against what is to be seen of the patterns.
+void judge(std::size_t layout, const View& view, const FigureOptions& options, Cells& cells) {
+  Drawing drawing = layouts[layout](view, options);
+  const std::vector<at::Tensor> shown = shown_by(layout, view.patterns);
+  ASSERT_EQ(drawing.heatmaps.size(), shown.size());
+  drawing.texts.clear();  // no letters in the way
+  const cv::Mat3b picture = decode(encode_png(drawing, options.dpi));
+  for (std::size_t panel = 0; panel < shown.size(); ++panel) {
+    const HeatmapItem& map = drawing.heatmaps[panel];
+    const Rows rows = looked_at(shown[panel], view.patterns.causal, options.focus);
+    for (std::size_t q = 0; q < rows.size(); ++q) {
+      for (std::size_t k = 0; k < rows[q].size(); ++k, ++cells.n) {
+        const int y = int(map.box.y + (double(q) + 0.5) * map.box.height / double(rows.size()));
+        const int x = int(map.box.x + (double(k) + 0.5) * map.box.width / double(rows[q].size()));
+        const Colour colour = colour_of(picture(y, x));
+        const bool is_blank = std::isnan(rows[q][k]);
+        const bool is_right =
+            is_blank ? colour == white
+                     : is_colour_of(colour, map.colours, place_of(rows[q][k], map.range));
+        cells.n_wrong += !is_right;
+        cells.n_blank += is_blank;
+      }
+    }
+  }
+}
+
+TEST(Numbers, each_cell_s_colour_is_within_half_a_step_of_its_weight) {
+  std::mt19937 random(0);
+  at::manual_seed(0);
+  Cells cells;
+  for (int i = 0; i < kFigures; ++i) {
+    const Case made = random_case(40, random);
+    const View view = view_of(made.patterns, make_labels(made.n_positions), question);
+    ASSERT_NO_FATAL_FAILURE(judge(std::size_t(i) % layouts.size(), view, made.options, cells));
+  }
+  EXPECT_EQ(cells.n_wrong, 0);
+  std::printf("%d pictures, %ld cells\n", kFigures, long(cells.n));
+  RecordProperty("cases", int(cells.n));
+}
+
 /// Of the last queries, as a cache leaves them, or of any queries and other keys.
 AttentionPatterns rectangle_of(const AttentionPatterns& square, std::int64_t n_queries) {
   AttentionPatterns some = square;
@@ -151,41 +160,19 @@ AttentionPatterns rectangle_of(const AttentionPatterns& square, std::int64_t n_q
 TEST(Numbers, each_cell_of_a_view_is_within_half_a_step_of_its_weight_or_blank) {
   std::mt19937 random(2);
   at::manual_seed(2);
-  std::int64_t n_cells = 0, n_blank = 0, n_wrong = 0;
+  Cells cells;
   for (int i = 0; i < kFigures; ++i) {
-    const std::size_t layout = std::size_t(i) % layouts.size();
     Case made = random_case(30, random);
     if (made.n_positions < 3) continue;
     const auto n_queries = std::uniform_int_distribution<int>(2, made.n_positions)(random);
-    made.patterns = rectangle_of(made.patterns, n_queries);
     made.options.focus = {random() % 2 == 0, std::int64_t(random() % 4)};
-    View view{made.patterns, make_labels(n_queries), make_labels(made.n_positions), question};
-    Drawing drawing = layouts[layout](view, made.options);
-    const std::vector<at::Tensor> shown = shown_by(layout, made.patterns);
-    ASSERT_EQ(drawing.heatmaps.size(), shown.size());
-    drawing.texts.clear();  // no letters in the way
-    const cv::Mat3b picture = decode(encode_png(drawing, made.options.dpi));
-    for (std::size_t panel = 0; panel < shown.size(); ++panel) {
-      const HeatmapItem& map = drawing.heatmaps[panel];
-      const Rows rows = looked_at(shown[panel], made.patterns.causal, made.options.focus);
-      for (std::size_t q = 0; q < rows.size(); ++q) {
-        for (std::size_t k = 0; k < rows[q].size(); ++k, ++n_cells) {
-          const int y = int(map.box.y + (double(q) + 0.5) * map.box.height / double(rows.size()));
-          const int x = int(map.box.x + (double(k) + 0.5) * map.box.width / double(rows[q].size()));
-          const Colour colour = colour_of(picture(y, x));
-          const bool is_blank = std::isnan(rows[q][k]);
-          const bool is_right =
-              is_blank ? colour == white
-                       : is_colour_of(colour, map.colours, place_of(rows[q][k], map.range));
-          n_wrong += !is_right;
-          n_blank += is_blank;
-        }
-      }
-    }
+    const View view{rectangle_of(made.patterns, n_queries), make_labels(n_queries),
+                    make_labels(made.n_positions), question};
+    ASSERT_NO_FATAL_FAILURE(judge(std::size_t(i) % layouts.size(), view, made.options, cells));
   }
-  EXPECT_EQ(n_wrong, 0);
-  std::printf("%ld cells, %ld of them blank\n", long(n_cells), long(n_blank));
-  RecordProperty("cases", int(n_cells));
+  EXPECT_EQ(cells.n_wrong, 0);
+  std::printf("%ld cells, %ld of them blank\n", long(cells.n), long(cells.n_blank));
+  RecordProperty("cases", int(cells.n));
 }
 
 TEST(Numbers, the_printed_decimals_are_those_of_the_weight) {

@@ -67,6 +67,15 @@ class Contents : public ::testing::Test {
     ASSERT_TRUE(is_there) << record;
   }
 
+  /// Saves a module whose code has this line more, as an archive could be written by hand.
+  void save_with_line(const std::string& line) const {
+    save_with(module_that("pass"), "code/__torch__.py", [&](std::string& code) {
+      const auto body = code.find("    x = ");
+      ASSERT_NE(body, std::string::npos) << code;
+      code.insert(body, "    " + line + "\n");
+    });
+  }
+
   [[nodiscard]] fs::path path() const { return folder_.path() / "model.pt"; }
   TemporaryFolder folder_;
 };
@@ -146,14 +155,10 @@ TEST_F(Contents, WhatAModelPrintsIsNoHarm) {
 }
 
 TEST_F(Contents, EachWayOfCallingIsFound) {
-  // As an archive could be written by hand; LibTorch itself writes torch.save(...).
+  // LibTorch itself writes torch.save(...).
   for (const char* call : {"ops.aten.save(ids, \"f\")", "ids.save(\"f\")", "f = torch.save",
                            "getattr(ids, \"save\")(\"f\")", "getattr(ids, 'save')('f')"}) {
-    save_with(module_that("pass"), "code/__torch__.py", [&](std::string& code) {
-      const auto body = code.find("    x = ");
-      if (body != std::string::npos) code.insert(body, "    " + std::string(call) + "\n");
-      ASSERT_NE(body, std::string::npos) << code;
-    });
+    save_with_line(call);
     expect_refused("aten::save");
   }
 }
@@ -166,9 +171,7 @@ TEST_F(Contents, NoDisguiseOfANameHelps) {
         std::string(R"(getattr(torch, "sa" "ve"))"), std::string(R"(getattr(torch, 's' "ave"))"),
         std::string(R"(getattr(torch, """save"""))"),
         std::string(R"(getattr(getattr(ops, "at" "en"), "sa" 'v\145'))")}) {
-    save_with(module_that("pass"), "code/__torch__.py", [&](std::string& code) {
-      code.insert(code.find("    x = "), "    y = " + save + file + "\n");
-    });
+    save_with_line("y = " + save + file);
     expect_refused("aten::save");
     ASSERT_FALSE(fs::exists(victim)) << save;
     // It is no mere word: whoever trusts it has it done.
@@ -217,9 +220,7 @@ TEST_F(Contents, EachOperatorThatTakesAFileIsKnown) {
     if (!takes_a_file(*known)) continue;
     std::string name = known->schema().name();
     name.replace(name.find("::"), 2, ".");
-    save_with(module_that("pass"), "code/__torch__.py", [&](std::string& code) {
-      code.insert(code.find("    x = "), "    y = ops." + name + "(ids)\n");
-    });
+    save_with_line("y = ops." + name + "(ids)");
     EXPECT_FALSE(read_model_contents(path()).effects.empty()) << known->schema();
     ++n_found;
   }
@@ -236,18 +237,14 @@ TEST_F(Contents, OperatorsAndClassesThatAreNotNamedOutrightAreRefused) {
       {"t = __torch__.torch.classes", "__torch__.torch.classes stands for classes"},
       {"t = __torch__.torch.classes.dist_c10d.Store()", "torch.classes.dist_c10d.Store is a C++"},
       {"t = getattr(__torch__.torch.classes.dist_c10d, \"Store\")()", "torch.classes.dist_c10d"}};
-  for (const auto& one : hidden) {
-    save_with(module_that("pass"), "code/__torch__.py", [&](std::string& code) {
-      code.insert(code.find("    x = "), "    " + std::string(one.first) + "\n");
-    });
-    expect_refused(one.second);
+  for (const auto& [statement, told] : hidden) {
+    save_with_line(statement);
+    expect_refused(told);
   }
 }
 
 TEST_F(Contents, OperatorsAndClassesOfExtensionsAreRefused) {
-  save_with(module_that("pass"), "code/__torch__.py", [](std::string& code) {
-    code.insert(code.find("    x = "), "    y = ops.my_extension.run(ids)\n");
-  });
+  save_with_line("y = ops.my_extension.run(ids)");
   expect_refused("my_extension::run is no operator of LibTorch");
   save_with(module_that("pass"), "data.pkl", [](std::string& pickle) {
     pickle.insert(2, "c__torch__.torch.classes.dist_c10d\nStore\n");
@@ -278,10 +275,7 @@ TEST_F(Contents, RecordsThatClaimMoreThanTheFileAreRefused) {
 }
 
 TEST_F(Contents, CodeThatIsNestedTooDeeplyIsRefused) {
-  save_with(module_that("pass"), "code/__torch__.py", [](std::string& code) {
-    code.insert(code.find("    x = "),
-                "    y = " + std::string(5000, '(') + "1" + std::string(5000, ')') + "\n");
-  });
+  save_with_line("y = " + std::string(5000, '(') + "1" + std::string(5000, ')'));
   expect_refused("nested too deeply");
 }
 
