@@ -1,8 +1,11 @@
 #pragma once
 
+#include <caffe2/serialize/inline_container.h>
 #include <torch/script.h>
 
 #include <filesystem>
+#include <functional>
+#include <stdexcept>
 #include <string>
 
 #include "attnviz/gpt.h"
@@ -32,6 +35,27 @@ inline std::filesystem::path saved(const TemporaryFolder& folder, torch::jit::Mo
   const auto path = folder.path() / "model.pt";
   module.save(path.string());
   return path;
+}
+
+/// Copies an archive with one of its records changed, and perhaps under another name.
+inline void copy_with(const std::filesystem::path& from, const std::filesystem::path& to,
+                      const std::string& record, const std::function<void(std::string&)>& change,
+                      const std::string& renamed = "") {
+  caffe2::serialize::PyTorchStreamReader reader(from.string());
+  caffe2::serialize::PyTorchStreamWriter writer(to.string());
+  bool is_there = false;
+  for (const std::string& name : reader.getAllRecords()) {
+    const auto [data, size] = reader.getRecord(name);
+    std::string bytes(static_cast<const char*>(data.get()), size);
+    if (name == record) change(bytes);
+    is_there = is_there || name == record;
+    if (name == "version" || name == ".data/version") continue;  // the writer writes it itself
+    if (name == ".data/serialization_id" || name == "byteorder") continue;
+    const bool is_it = name == record && !renamed.empty();
+    writer.writeRecord(is_it ? renamed : name, bytes.data(), bytes.size());
+  }
+  writer.writeEndOfFile();
+  if (!is_there) throw std::runtime_error("the archive has no record " + record);
 }
 
 }  // namespace attnviz

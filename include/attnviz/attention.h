@@ -17,9 +17,9 @@ namespace attnviz {
 /// layers: per layer [head, query, key], any floating dtype and device. Finds out whether they are
 /// causal (largest weight above the diagonal <= 1e-6). A layer may have no heads left.
 /// Throws ShapeError: none, not square, sizes differ, not finite, a row whose sum is further than
-/// 1e-4 from 1, or other numbers of heads than `kept` says.
+/// 1e-4 from 1 (has_sinks: above 1), or other numbers of heads than `kept` says.
 [[nodiscard]] AttentionPatterns check_patterns(std::vector<at::Tensor> layers,
-                                               const KeptHeads& kept = {});
+                                               const KeptHeads& kept = {}, bool has_sinks = false);
 
 // Scores of a head on one text. `pattern` is [..., query, key], causal, rows sum to 1; the result
 // has the leading axes and is float64. A[q][k] is a weight, T the number of positions, ln the

@@ -34,7 +34,7 @@ struct BatchText {
   std::shared_ptr<const BatchSource> source;
   std::int64_t line = 0;                ///< from 1; 0: the whole file is the text
   std::uintmax_t offset = 0, size = 0;  ///< bytes of the file or line, no newline
-  bool is_json = false;                 ///< the line is {"text": ..., "prefix": ...}
+  bool is_json = false;  ///< the line is {"text": ..., "prefix": ...}, or has "ids" instead
 };
 
 struct BatchInputs {

@@ -28,6 +28,10 @@ struct VocabularyError : Error {
 struct ModelError : Error {
   using Error::Error;
 };  ///< a model, or ids that it cannot take
+/// A model that calls an operator which neither this LibTorch nor attnviz has.
+struct MissingOperatorError : ModelError {
+  using ModelError::ModelError;
+};
 struct ShapeError : Error {
   using Error::Error;
 };  ///< a tensor of another shape or dtype

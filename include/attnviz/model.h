@@ -16,8 +16,9 @@ namespace attnviz {
 
 /// How the attention is taken out of a TorchScript module.
 enum class CaptureMode {
-  automatic,  ///< graph, or method where the graph gives nothing
+  automatic,  ///< the first of the others, in this order, that gives something
   graph,      ///< cut the graph of forward after the softmax nodes that are attention
+  observe,    ///< run forward, and watch the softmaxes that really run
   method,     ///< call forward_with_attention(input_ids) -> (logits, List[Tensor])
 };
 
@@ -66,7 +67,8 @@ class Model {
   ~Model();
 
   /// The attention of one text, before dropout: per layer [head, query, key], on the model's
-  /// device, T = ids.size(). Not yet checked: see check_patterns.
+  /// device, T = ids.size(). Rows sum to 1, or less where has_sinks(). Not yet checked: see
+  /// check_patterns.
   /// May be called from several threads at once.
   /// Throws ModelError: no attention found (says what was found), an id beyond the vocabulary, more
   /// ids than positions, or whatever the model itself fails with. TextError when ids is empty.
@@ -79,11 +81,19 @@ class Model {
   /// Which heads its layers still have, by the record of a model that attnviz pruned; else empty.
   [[nodiscard]] const KeptHeads& kept_heads() const;
 
-  /// Captures the attention of two tokens to see layers and heads. Throws as capture does.
+  /// Captures the attention of sample_ids() to see layers and heads. Throws as capture does.
   [[nodiscard]] ModelInfo info();
+
+  /// Token 0, as often as its heads are looked at with: twice, or as often as a trace that fits one
+  /// length has tokens.
+  [[nodiscard]] TokenIds sample_ids();
 
   /// The way that was taken; automatic before the first capture.
   [[nodiscard]] CaptureMode capture_mode() const;
+
+  /// Whether a sink that is no token takes a part of each row (gpt-oss); false before the first
+  /// capture.
+  [[nodiscard]] bool has_sinks() const;
 
   /// Rows of the table that the input ids are looked up in; none where the graph does not show it.
   [[nodiscard]] std::optional<std::int64_t> vocabulary_size() const;
@@ -103,7 +113,7 @@ class Model {
   std::unique_ptr<State> state_;
 };
 
-/// `graph`, `method` or `automatic`.
+/// `graph`, `observe`, `method` or `automatic`.
 [[nodiscard]] std::string to_string(CaptureMode mode);
 
 /// Such as 1.13.1.

@@ -22,6 +22,8 @@ struct AttentionPatterns {
   /// Which heads they are, where some were pruned or left out: layers[l][i] is that of head
   /// kept[l][i].
   KeptHeads kept = {};
+  /// Rows sum to 1 or less: the rest went to a sink that is no token.
+  bool has_sinks = false;
 
   [[nodiscard]] std::int64_t n_layers() const { return static_cast<std::int64_t>(layers.size()); }
   [[nodiscard]] std::int64_t n_heads(std::int64_t layer) const { return layers.at(layer).size(0); }

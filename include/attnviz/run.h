@@ -37,6 +37,11 @@ namespace attnviz {
 /// 0-9 and `_`; where that drops words or whole scripts, eight hexadecimal digits of a hash follow.
 [[nodiscard]] std::string prefix_from(const std::string& text);
 
+/// Texts given as token ids: `5,3,8`, or the name of a JSON file, which holds a list of ids, a list of
+/// such lists, or an object whose "ids" is either. One text a list, none of them empty.
+/// Throws UsageError (no ids, and no file either), FileError, TextError (what the file holds).
+[[nodiscard]] std::vector<TokenIds> read_ids(const std::string& list_or_file);
+
 /// A file's last newline ends its last line; it is not part of what was written.
 [[nodiscard]] std::string without_last_newline(std::string text);
 
@@ -51,6 +56,9 @@ struct ShowOptions {
   std::filesystem::path out_dir = ".";
   std::filesystem::path model;       ///< empty: built_in_model()
   std::filesystem::path vocabulary;  ///< empty: built_in_vocabulary()
+  /// Texts are given as token ids. Then a vocabulary is used only where one is named, and without
+  /// one tokens are labelled by their ids.
+  bool by_ids = false;
   ModelOptions capture;
   std::optional<std::int64_t> max_tokens;   ///< at least 1; longer texts are cut there
   std::optional<GenerateOptions> generate;  ///< the model goes on with the text, and all is shown
@@ -98,7 +106,7 @@ struct Shown {
   std::vector<Continuation> generated;
   std::vector<std::int64_t> n_heads;  ///< of each layer
   KeptHeads kept;       ///< which heads these are, where some were pruned or not chosen
-  std::string capture;  ///< graph, method, or file
+  std::string capture;  ///< graph, observe, method, or file
   std::string model;    ///< what a file of patterns says of it
   std::vector<std::string> remarks;          ///< on such a file, for the user to know
   std::vector<std::filesystem::path> files;  ///< written, in order
@@ -123,7 +131,13 @@ class Visualizer {
   /// it), and what the stages throw.
   Shown show(const std::string& text, const std::string& prefix);
 
+  /// Likewise of a text that is given as token ids. Throws TextError for none.
+  Shown show(const TokenIds& ids, const std::string& prefix);
+
  private:
+  template <typename MakeShown>
+  Shown show_made(MakeShown make_shown, const std::string& prefix);
+
   struct Loaded;
   std::unique_ptr<Loaded> loaded_;
 };

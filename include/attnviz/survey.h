@@ -23,11 +23,12 @@
 //     for (const Answer& answer : summary(survey.report)) std::cout << answer.answer << '\n';
 namespace attnviz {
 
-/// A text given as such, or by the file that it is read from when its turn comes.
+/// A text given as such, as token ids, or by the file that it is read from when its turn comes.
 struct SurveyText {
   std::string name;
   std::string text = {};
   std::filesystem::path file = {};  ///< empty: `text` is the text
+  TokenIds ids = {};                ///< not empty: they are the text
 };
 
 /// Sixteen short texts of this project's own: prose, verse, code, a list, dialogue, numbers.
@@ -48,7 +49,8 @@ enum class ImportanceKind {
 
 struct SurveyOptions {
   std::filesystem::path model;       ///< empty: built_in_model()
-  std::filesystem::path vocabulary;  ///< empty: built_in_vocabulary()
+  /// Empty: built_in_vocabulary(); where all texts are ids, none.
+  std::filesystem::path vocabulary;
   ModelOptions capture;
   std::vector<SurveyText> texts;  ///< empty: example_texts()
   std::int64_t max_tokens = 256;  ///< longer texts are cut there, or at the model's positions

@@ -29,6 +29,11 @@ void HeadStatistics::State::check(const AttentionPatterns& patterns) {
   if (!patterns.causal) {
     throw ShapeError("this attention looks ahead; the scores of heads are for causal attention");
   }
+  if (patterns.has_sinks) {
+    throw ShapeError(
+        "its rows sum to less than 1, since a sink that is no token takes the rest; the scores of "
+        "heads are for rows that sum to 1");
+  }
   if (patterns.layers.empty()) throw ShapeError("there is no attention: no layer was captured");
   heads = same_heads(patterns, heads);
 }

@@ -18,7 +18,8 @@ what is in the folder: docs/batch.md. Several machines: docs/scale-out.md.)";
 
 void add_input_options(CLI::App& app, command::BatchArguments& arguments) {
   app.add_option("INPUT", arguments.inputs.paths,
-                 "text files, folders, .jsonl files; - reads standard input")
+                 "text files, folders, .jsonl files (lines with \"text\" or \"ids\"); - reads standard "
+                 "input")
       ->option_text(" ");
   app.add_option("--files-from", arguments.files_from, "read more INPUTs from a file, a line each")
       ->check(not_empty())

@@ -34,6 +34,9 @@ void add_text_options(CLI::App& app, command::HeadsArguments& arguments) {
   app.add_option("--dir", arguments.folders, "all .txt files in and below a folder")
       ->check(not_empty())
       ->option_text("D...");
+  app.add_option("--ids", arguments.ids, "token ids, one text a list, or a JSON file of them")
+      ->check(not_empty())
+      ->option_text("5,3,8|F.json...");
   app.add_option("--attention", arguments.attention,
                  "files of patterns, .safetensors, .npy or .npz, one text each, of any model")
       ->check(not_empty())
@@ -148,7 +151,7 @@ Run set_up_heads(CLI::App& app) {
       ->group("Model");
   add_capture_options(app, arguments->options.capture, arguments->options.vocabulary);
   add_dump_options(app, arguments->dump);
-  for (const char* name : {"TEXT", "--file", "--dir", "--model", "--max-tokens", "--importance",
+  for (const char* name : {"TEXT", "--file", "--dir", "--ids", "--model", "--max-tokens", "--importance",
                            "--probes", "--templates", "--capture", "--device", "--trust-model"}) {
     app.get_option("--attention")->excludes(app.get_option(name));
   }

@@ -12,6 +12,7 @@
 #include "file/memory.h"
 #include "load_commands.h"
 #include "run/output.h"
+#include "torch_hint.h"
 
 namespace attnviz::cli {
 namespace {
@@ -49,6 +50,8 @@ int status_of(int argc, char** argv) {
   } catch (const UsageError& error) {
     spdlog::error("{}", error.what());
     return command::kWrongUsage;
+  } catch (const MissingOperatorError& error) {
+    spdlog::error("{}{}", error.what(), torch_hint());
   } catch (const std::exception& error) {
     spdlog::error("{}", is_out_of_memory(error) ? kOutOfMemory : message_of(error));
   }

@@ -101,6 +101,7 @@ void add_shared_layers(CLI::App& app, SharedLayers& shared_layers) {
 void add_capture_options(CLI::App& app, ModelOptions& options, std::filesystem::path& vocabulary) {
   static const std::map<std::string, CaptureMode> kModes = {{"auto", CaptureMode::automatic},
                                                             {"graph", CaptureMode::graph},
+                                                            {"observe", CaptureMode::observe},
                                                             {"method", CaptureMode::method}};
   app.add_option("--vocab", vocabulary, "folder of vocab.json and merges.txt")
       ->check(not_empty())
@@ -108,8 +109,8 @@ void add_capture_options(CLI::App& app, ModelOptions& options, std::filesystem::
       ->group("Model");
   app.add_option_function<std::string>(
          "--capture", [&options](const std::string& name) { options.capture = kModes.at(name); },
-         "how attention is taken out: graph (cut at the softmax), method "
-         "(forward_with_attention), auto (graph, else method)")
+         "how attention is taken out: graph (cut at the softmax), observe (watch the "
+         "softmaxes that run), method (forward_with_attention), auto (the first that works)")
       ->check(one_of(names_of(kModes)))
       ->option_text("MODE [auto]")
       ->group("Model");

@@ -13,6 +13,7 @@ constexpr char kExamples[] = R"(Examples:
   attnviz "The cat sat" --format svg,pdf --html cat.html
   attnviz "The cat sat" --print --only L2H1
   attnviz "Once upon a time" --generate 12 --drop-first
+  attnviz show --ids 5,3,8 --model notes.pt      tokens that are not text
   attnviz show --attention dumped.safetensors --tokens tokens.json
 
 Patterns of a model that is no TorchScript: docs/dump.md shows how to dump them.)";
@@ -54,6 +55,12 @@ Run set_up_show(CLI::App& app) {
       ->check(not_empty())
       ->option_text("F")
       ->excludes(text);
+  app.add_option("--ids", arguments->ids,
+                 "token ids instead of a text, labelled by --vocab, else by their numbers")
+      ->check(not_empty())
+      ->option_text("5,3,8|F.json")
+      ->excludes(text)
+      ->excludes(app.get_option("--file"));
   app.add_option("--prefix", arguments->prefix,
                  "how the files' names begin (default: from the text)")
       ->option_text("P");
@@ -84,7 +91,8 @@ Run set_up_show(CLI::App& app) {
           ->option_text("F")
           ->group("Patterns from files")
           ->excludes(text)
-          ->excludes(app.get_option("--file"));
+          ->excludes(app.get_option("--file"))
+          ->excludes(app.get_option("--ids"));
   add_tokens(app, options.dump)->needs(attention);
   add_dump_options(app, options.dump);
   for (const char* name : {"--tensors", "--batch-item", "--bidirectional"}) {

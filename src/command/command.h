@@ -33,6 +33,7 @@ enum ComparisonStatus { kChanged = 1, kNotDone = 2, kMissing = 3 };
 struct ShowArguments {
   ShowOptions options;
   std::optional<std::string> text, file, prefix;  ///< text: `-` reads standard input
+  std::string ids;                                ///< 5,3,8, or a file of them; empty: none
   bool print = false;                             ///< in the terminal, instead of files
   bool json = false, timings = false;
 };
@@ -55,7 +56,7 @@ struct HeadsArguments {
   std::vector<std::filesystem::path> models, files, folders, attention;
   DumpOptions dump;
   HeadChoice choice;
-  std::vector<std::string> texts;
+  std::vector<std::string> texts, ids;
   std::string entropy = "normalised", list;
   std::vector<std::string> scores;
   std::string sort = "head";  ///< head, importance or a score's name

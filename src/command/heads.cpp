@@ -31,6 +31,11 @@ std::vector<SurveyText> texts_of(const HeadsArguments& arguments) {
       texts.push_back({file.string(), "", file});
     }
   }
+  for (const std::string& list : arguments.ids) {
+    for (TokenIds& ids : read_ids(list)) {
+      texts.push_back({"ids " + std::to_string(texts.size() + 1), "", {}, std::move(ids)});
+    }
+  }
   for (const auto& folder : arguments.folders) {
     const std::vector<SurveyText> found = text_files(folder);
     texts.insert(texts.end(), found.begin(), found.end());

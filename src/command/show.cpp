@@ -19,6 +19,7 @@ namespace {
 struct Job {
   std::string text;
   std::string prefix;
+  TokenIds ids = {};  ///< not empty: they are the text
 };
 
 std::vector<Job> jobs_of(const ShowArguments& arguments) {
@@ -26,6 +27,19 @@ std::vector<Job> jobs_of(const ShowArguments& arguments) {
   if (!arguments.options.attention.empty()) {
     const std::string name = arguments.options.attention.stem().string();
     return {{"", arguments.prefix.value_or(prefix_from(name))}};
+  }
+  if (!arguments.ids.empty()) {
+    std::vector<TokenIds> texts = read_ids(arguments.ids);
+    if (texts.size() > 1) {
+      throw UsageError(arguments.ids + " holds " + std::to_string(texts.size()) +
+                       " lists of ids; show takes one, attnviz batch takes many");
+    }
+    job.ids = std::move(texts[0]);
+    std::error_code error;
+    const bool is_file = std::filesystem::exists(arguments.ids, error);
+    const std::string name = std::filesystem::path(arguments.ids).stem().string();
+    job.prefix = arguments.prefix.value_or(prefix_from(is_file ? name : "ids " + arguments.ids));
+    return {job};
   }
   if (arguments.file) {
     job.text = without_last_newline(read_file(*arguments.file));
@@ -64,20 +78,22 @@ class Attender {
  public:
   explicit Attender(const ShowOptions& options) : options_(options) {
     const bool is_dump = !options.attention.empty();
-    if (!options.vocabulary.empty() || !is_dump) {
+    if (!options.vocabulary.empty() || !(is_dump || options.by_ids)) {
       tokenizer_.emplace(options.vocabulary.empty() ? built_in_vocabulary() : options.vocabulary);
     }
     if (is_dump) return;
     model_.emplace(options.model.empty() ? built_in_model() : options.model, options.capture);
   }
 
-  Attended operator()(const std::string& text) {
+  Attended operator()(const Job& job) {
     const HeadChoice& choice = options_.figure.choice;
     if (!model_) return read_attended(options_.attention, options_.dump, tokenizer_, choice);
-    Shown shown = tokenize(text, *tokenizer_, options_.max_tokens);
+    const Tokenizer* tokenizer = pointer_to(tokenizer_);
+    Shown shown = job.ids.empty() ? tokenize(job.text, *tokenizer, options_.max_tokens)
+                                  : take_ids(job.ids, tokenizer, options_.max_tokens);
     return options_.generate
-               ? continue_text(std::move(shown), *model_, *tokenizer_, *options_.generate, choice)
-               : attend(std::move(shown), *model_, *tokenizer_, choice);
+               ? continue_text(std::move(shown), *model_, tokenizer, *options_.generate, choice)
+               : attend(std::move(shown), *model_, tokenizer, choice);
   }
 
  private:
@@ -92,7 +108,7 @@ int print_glances(const std::vector<Job>& jobs, const ShowOptions& options) {
   const GlanceOptions look{output_width(), terminal_colours(), options.figure.scale,
                            options.figure.choice, options.figure.focus};
   for (const Job& job : jobs) {
-    const Attended attended = attend_to(job.text);
+    const Attended attended = attend_to(job);
     report(attended.shown);
     const View view = view_of(attended, options.merge_words);
     if (shows_pictures()) {
@@ -125,13 +141,15 @@ int show(const ShowArguments& arguments) {
                   options.dump.tokens},
                  {options.html, options.save_attention});
   tell_of_cut_files();
+  options.by_ids = !arguments.ids.empty();
   options.capture.mapped = true;  // looked at once or twice, then left
   if (arguments.print) return print_glances(jobs, options);
   std::optional<Visualizer> visualizer;
   if (options.attention.empty()) visualizer.emplace(options);
   for (const Job& job : jobs) {
-    Shown shown =
-        visualizer ? visualizer->show(job.text, job.prefix) : show_attention(job.prefix, options);
+    Shown shown = !visualizer        ? show_attention(job.prefix, options)
+                  : job.ids.empty() ? visualizer->show(job.text, job.prefix)
+                                    : visualizer->show(job.ids, job.prefix);
     shown.timings_ms.emplace(shown.timings_ms.begin(), "load_libtorch", load_ms);
     report(shown);
     tell_timings(shown, arguments.timings ? spdlog::level::info : spdlog::level::debug);

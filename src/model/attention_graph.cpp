@@ -8,6 +8,10 @@
 #include <torch/csrc/jit/passes/lower_tuples.h>
 #include <torch/csrc/jit/passes/peephole.h>
 
+#include <algorithm>
+#include <map>
+#include <set>
+
 #include "attnviz/error.h"
 #include "model/fused_attention.h"
 
@@ -21,9 +25,7 @@ using torch::jit::Node;
 using torch::jit::Value;
 
 bool is_softmax(const Node& node) {
-  static const auto softmax = c10::Symbol::fromQualString("aten::softmax");
-  static const auto private_softmax = c10::Symbol::fromQualString("aten::_softmax");
-  return node.kind() == softmax || node.kind() == private_softmax;
+  return node.kind().is_aten() && attnviz::is_softmax(node.kind().toQualString());
 }
 
 /// What an argument is for one whole text, by the names that transformers gave such arguments; null
@@ -87,11 +89,37 @@ void simplify(std::shared_ptr<Graph>& graph, const Module& module) {
   torch::jit::LowerSimpleTuples(graph);
 }
 
-std::size_t count_softmaxes(const Block* block) {
+/// What was traced in training mode has its dropout written into it.
+void turn_off_dropout(Graph& graph, Block* block) {
+  static const auto kDropout = c10::Symbol::fromQualString("aten::dropout");
+  static const auto kInPlace = c10::Symbol::fromQualString("aten::dropout_");
+  for (Node* node : block->nodes()) {
+    for (Block* inner : node->blocks()) turn_off_dropout(graph, inner);
+    torch::jit::WithInsertPoint here(node);
+    if (node->kind() == kDropout || node->kind() == kInPlace) {
+      node->replaceInput(2, graph.insertConstant(false));
+    } else if (fused_attention(*node) != nullptr) {
+      const auto p = node->schema().argumentIndexWithName("dropout_p");
+      if (p) node->replaceInput(*p, graph.insertConstant(0.0));
+    }
+  }
+}
+
+bool shows_attention(const Node& node) {
+  return is_softmax(node) || fused_attention(node) != nullptr;
+}
+
+/// Calls that stay calls, whatever runs in them.
+bool is_closed(const Node& node) {
+  return node.kind() == torch::jit::prim::CallMethod ||
+         node.kind() == torch::jit::prim::CallFunction || node.kind() == torch::jit::prim::fork;
+}
+
+std::size_t count_if(const Block* block, bool (*is_wanted)(const Node&)) {
   std::size_t n = 0;
   for (const Node* node : block->nodes()) {
-    if (is_softmax(*node)) ++n;
-    for (const Block* inner : node->blocks()) n += count_softmaxes(inner);
+    if (is_wanted(*node)) ++n;
+    for (const Block* inner : node->blocks()) n += count_if(inner, is_wanted);
   }
   return n;
 }
@@ -100,20 +128,87 @@ std::size_t count_softmaxes(const Block* block) {
 Value* untouched(Graph& graph, Value* value, torch::jit::AliasDb& aliases) {
   if (!aliases.hasWriters(value)) return value;
   torch::jit::WithInsertPoint after(value->node()->next());
-  return graph.insert(c10::Symbol::fromQualString("aten::clone"), {value});
+  return graph.insert(c10::aten::clone, {value});
 }
+
+const Value* original_of(const Value* output) {
+  return output->node()->kind() == c10::aten::clone ? output->node()->input(0) : output;
+}
+
+/// How many patterns each value depends on, one on the other: those that are the graph's outputs,
+/// and those inside fused attention.
+class Depths {
+ public:
+  explicit Depths(const Graph& graph) {
+    for (const Value* output : graph.outputs()) patterns_.insert(original_of(output));
+    walk(graph.block());
+  }
+
+  [[nodiscard]] std::int64_t of(const Value* value) const {
+    const auto found = depths_.find(value);
+    return found == depths_.end() ? 0 : found->second;
+  }
+
+ private:
+  std::int64_t walk(const Block* block, std::int64_t least = 0) {
+    std::int64_t deepest = least;
+    for (const Node* node : block->nodes()) deepest = std::max(deepest, walk(node, least));
+    return deepest;
+  }
+
+  std::int64_t walk(const Node* node, std::int64_t least) {
+    std::int64_t depth = least;
+    for (const Value* input : node->inputs()) depth = std::max(depth, of(input));
+    const std::int64_t outside = depth;
+    for (const Block* inner : node->blocks()) depth = std::max(depth, walk(inner, outside));
+    for (const Value* output : node->outputs()) {
+      const bool holds_pattern = fused_attention(*node) != nullptr || patterns_.contains(output);
+      depths_[output] = depth + (holds_pattern ? 1 : 0);
+    }
+    write_through(node, depth);
+    return depth;
+  }
+
+  /// What is written to in place, and what that is a view of, depends on as much.
+  void write_through(const Node* node, std::int64_t depth) {
+    const auto* schema = node->maybeSchema();
+    if (schema == nullptr || !schema->is_mutable()) return;
+    const Value* value = node->input(0);
+    for (int i = 0; i < 8; ++i) {
+      depths_[value] = std::max(of(value), depth);
+      if (!value->node()->kind().is_aten() || value->node()->inputs().empty()) return;
+      value = value->node()->input(0);
+    }
+  }
+
+  std::set<const Value*> patterns_;
+  std::map<const Value*, std::int64_t> depths_;
+};
 
 }  // namespace
 
+bool is_softmax(const std::string& name) {
+  static constexpr const char* kNames[] = {"aten::softmax", "aten::_softmax",
+                                           "aten::special_softmax", "aten::_safe_softmax",
+                                           "aten::_masked_softmax"};
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+}
+
 std::vector<Value*> softmax_outputs(Graph& graph) {
-  std::vector<Value*> found;
+  std::vector<Node*> nodes;
   for (Node* node : graph.nodes()) {
-    if (is_softmax(*node)) found.push_back(node->output());
+    if (shows_attention(*node)) nodes.push_back(node);
   }
-  const std::size_t hidden = count_softmaxes(graph.block()) - found.size();
-  if (hidden > 0) {
+  if (const std::size_t hidden = count_if(graph.block(), shows_attention) - nodes.size()) {
     throw ModelError(std::to_string(hidden) +
                      " of its softmax nodes run inside a loop or branch that depends on the input");
+  }
+  if (const std::size_t calls = count_if(graph.block(), is_closed)) {
+    throw ModelError(std::to_string(calls) + " of its calls cannot be looked into");
+  }
+  std::vector<Value*> found;
+  for (Node* node : nodes) {
+    found.push_back(is_softmax(*node) ? node->output() : insert_pattern(graph, node));
   }
   return found;
 }
@@ -125,7 +220,7 @@ std::shared_ptr<Graph> flat_graph(const Module& module, const std::string& metho
   if (graph->inputs().size() < 2) throw ModelError("its " + method_name + " takes no token ids");
   bind_other_arguments(*graph, method.function().getSchema());
   simplify(graph, module);
-  open_fused_attention(graph);
+  turn_off_dropout(*graph, graph->block());
   return graph;
 }
 
@@ -160,13 +255,25 @@ AttentionGraph cut_attention_graph(const Module& module, const std::string& meth
   torch::jit::AliasDb aliases(graph);
   for (Value*& value : found) value = untouched(*graph, value, aliases);
   set_outputs(graph, found);
-  return {graph, find_facts(*graph, module)};
+  // Which parts of the patterns' scripts are run is known from their arguments.
+  torch::jit::ConstantPropagation(graph);
+  torch::jit::PeepholeOptimize(graph);
+  torch::jit::EliminateDeadCode(graph);
+  AttentionGraph cut{graph, find_facts(*graph, module), {}};
+  const Depths depths(*graph);
+  for (const Value* output : graph->outputs()) cut.depths.push_back(depths.of(original_of(output)));
+  return cut;
 }
 
 void keep_outputs(AttentionGraph& attention, const std::vector<std::size_t>& keep) {
   std::vector<Value*> kept;
-  for (const std::size_t i : keep) kept.push_back(attention.graph->outputs()[i]);
+  std::vector<std::int64_t> depths;
+  for (const std::size_t i : keep) {
+    kept.push_back(attention.graph->outputs()[i]);
+    depths.push_back(attention.depths[i]);
+  }
   set_outputs(attention.graph, kept);
+  attention.depths = std::move(depths);
 }
 
 }  // namespace attnviz

@@ -1,15 +1,14 @@
 #include "model/fused_attention.h"
 
-#include <torch/csrc/jit/api/compilation_unit.h>
-#include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/passes/constant_propagation.h>
-#include <torch/csrc/jit/passes/inliner.h>
+#include <torch/csrc/jit/passes/lower_tuples.h>
 #include <torch/csrc/jit/passes/peephole.h>
-#include <torch/jit.h>
 
+#include <algorithm>
+#include <optional>
 #include <vector>
 
-#include "attnviz/error.h"
+#include "model/operator_scripts.h"
 
 namespace attnviz {
 namespace {
@@ -19,68 +18,97 @@ using torch::jit::Graph;
 using torch::jit::Node;
 using torch::jit::Value;
 
-// What the fused operator is documented to compute. Masks: True keeps a cell; a float is added.
-constexpr char kOpened[] = R"(
-def attend(q, k, v, mask, is_causal, scale, is_grouped):
-    # type: (Tensor, Tensor, Tensor, Optional[Tensor], bool, Optional[float], bool) -> Tensor
-    if is_grouped:
-        k = k.repeat_interleave(q.size(-3) // k.size(-3), -3)
-        v = v.repeat_interleave(q.size(-3) // v.size(-3), -3)
-    factor = float(q.size(-1)) ** -0.5 if scale is None else float(scale)
-    scores = torch.matmul(q, k.transpose(-2, -1)) * factor
-    if is_causal:
-        query = torch.arange(q.size(-2), device=q.device).unsqueeze(1)
-        key = torch.arange(k.size(-2), device=q.device).unsqueeze(0)
-        scores = scores.masked_fill(key > query, -float('inf'))
-    if mask is not None:
-        if torch.is_floating_point(mask):
-            scores = scores + mask
-        else:
-            scores = scores.masked_fill(torch.logical_not(mask), -float('inf'))
-    return torch.matmul(torch.softmax(scores, -1), v)
-)";
+constexpr FusedAttention kFused[] = {
+    {"aten::scaled_dot_product_attention", "attention_pattern", "attention"},
+    // What it was called in PyTorch 1.12 and 1.13: it gives the weights, too.
+    {"aten::_scaled_dot_product_attention", "attention_pattern", "_scaled_dot_product_attention"},
+    {"aten::_native_multi_head_attention", "multi_head_pattern", "multi_head"},
+    {"aten::_transformer_encoder_layer_fwd", "encoder_layer_pattern", "encoder_layer"},
+};
 
-/// The argument at `i`, or `otherwise` where this LibTorch's operator has fewer.
-Value* argument(Graph& graph, Node* node, std::size_t i, const c10::IValue& otherwise) {
-  return i < node->inputs().size() ? node->input(i) : graph.insertConstant(otherwise);
+/// For each argument of `script` where it stands in `schema`; none: the script's default holds.
+std::vector<std::optional<std::size_t>> places(const std::string& script,
+                                               const c10::FunctionSchema& schema) {
+  std::vector<std::optional<std::size_t>> found;
+  for (const c10::Argument& argument : script_schema(script).arguments()) {
+    const auto at = schema.argumentIndexWithName(argument.name());
+    found.push_back(at ? std::optional(std::size_t(*at)) : std::nullopt);
+  }
+  return found;
 }
 
-/// Arguments: query, key, value, attn_mask, dropout_p, is_causal, then since 2.1 scale, since 2.5
-/// enable_gqa.
-void open(Graph& graph, Node* node, Graph& opened) {
-  torch::jit::WithInsertPoint here(node);
-  const std::vector<Value*> inputs = {node->input(0),
-                                      node->input(1),
-                                      node->input(2),
-                                      argument(graph, node, 3, c10::IValue()),
-                                      argument(graph, node, 5, false),
-                                      argument(graph, node, 6, c10::IValue()),
-                                      argument(graph, node, 7, false)};
-  node->output()->replaceAllUsesWith(torch::jit::insertGraph(graph, opened, inputs).at(0));
-  node->destroy();
+std::vector<Value*> insert_script(Graph& graph, const Node* node, const std::string& script) {
+  std::vector<Value*> inputs;
+  const auto& wanted = script_schema(script).arguments();
+  const auto at = places(script, node->schema());
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    inputs.push_back(at[i] ? node->input(*at[i])
+                           : graph.insertConstant(wanted[i].default_value().value()));
+  }
+  return torch::jit::insertGraph(graph, *script_graph(script), inputs);
 }
 
 void collect(Block* block, std::vector<Node*>& found) {
-  static const auto fused = c10::Symbol::fromQualString("aten::scaled_dot_product_attention");
   for (Node* node : block->nodes()) {
-    if (node->kind() == fused) found.push_back(node);
+    if (fused_attention(*node) != nullptr) found.push_back(node);
     for (Block* inner : node->blocks()) collect(inner, found);
   }
 }
 
+/// A script that gives several results gives them as one tuple.
+std::vector<Value*> results(Graph& graph, std::vector<Value*> values) {
+  if (values.size() != 1 || !values[0]->type()->cast<c10::TupleType>()) return values;
+  Node* unpacked = graph.insertNode(graph.createTupleUnpack(values[0]));
+  return unpacked->outputs().vec();
+}
+
 }  // namespace
 
+const FusedAttention* fused_attention(const std::string& name) {
+  const auto* found = std::find_if(std::begin(kFused), std::end(kFused),
+                                   [&](const FusedAttention& fused) { return name == fused.name; });
+  return found == std::end(kFused) ? nullptr : found;
+}
+
+const FusedAttention* fused_attention(const Node& node) {
+  return node.kind().is_aten() ? fused_attention(node.kind().toQualString()) : nullptr;
+}
+
+Value* insert_pattern(Graph& graph, Node* fused) {
+  torch::jit::WithInsertPoint here(fused);
+  return insert_script(graph, fused, fused_attention(*fused)->pattern).at(0);
+}
+
+at::Tensor pattern_of(const FusedAttention& fused, const c10::FunctionSchema& schema,
+                      c10::ArrayRef<const c10::IValue> arguments) {
+  torch::jit::Stack stack;
+  const auto& wanted = script_schema(fused.pattern).arguments();
+  const auto at = places(fused.pattern, schema);
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    stack.push_back(at[i] && *at[i] < arguments.size() ? arguments[*at[i]]
+                                                       : wanted[i].default_value().value());
+  }
+  run_script(fused.pattern, stack);
+  return stack.at(0).toTensor();
+}
+
 void open_fused_attention(const std::shared_ptr<Graph>& graph) {
-  std::vector<Node*> fused;
-  collect(graph->block(), fused);
-  if (fused.empty()) return;
-  const auto unit = torch::jit::compile(kOpened);
-  const auto opened = torch::jit::toGraphFunction(unit->get_function("attend")).graph()->copy();
-  torch::jit::Inline(*opened);
-  for (Node* node : fused) open(*graph, node, *opened);
+  std::vector<Node*> found;
+  collect(graph->block(), found);
+  for (Node* node : found) {
+    torch::jit::WithInsertPoint here(node);
+    const auto made =
+        results(*graph, insert_script(*graph, node, fused_attention(*node)->opened));
+    for (std::size_t i = 0; i < node->outputs().size(); ++i) {
+      node->output(i)->replaceAllUsesWith(made.at(i));
+    }
+    node->destroy();
+  }
+  if (found.empty()) return;
   std::shared_ptr<Graph> changed = graph;
   torch::jit::ConstantPropagation(changed);
   torch::jit::PeepholeOptimize(changed);
+  torch::jit::LowerSimpleTuples(changed);
 }
 
 }  // namespace attnviz

@@ -4,6 +4,7 @@
 
 #include "attnviz/error.h"
 #include "model/attention_graph.h"
+#include "model/fused_attention.h"
 
 namespace attnviz {
 namespace {
@@ -28,7 +29,7 @@ Value* product_with_values(Value* pattern) {
     }
     if (use.offset == 0 &&
         is_one_of(use.user, {"aten::dropout", "aten::dropout_", "aten::clone", "aten::to",
-                             "aten::contiguous", "aten::expand", "aten::reshape", "aten::view"})) {
+                             "aten::contiguous", "aten::expand", "aten::reshape", "aten::view", "aten::slice"})) {
       if (Value* found = product_with_values(use.user->output())) return found;
     }
   }
@@ -37,14 +38,21 @@ Value* product_with_values(Value* pattern) {
 
 }  // namespace
 
+std::shared_ptr<Graph> open_graph(const Module& module, const std::string& method) {
+  std::shared_ptr<Graph> graph = flat_graph(module, method);
+  open_fused_attention(graph);
+  return graph;
+}
+
 std::vector<Value*> head_outputs(Graph& graph, const std::vector<std::size_t>& attention) {
   const std::vector<Value*> softmaxes = softmax_outputs(graph);
   std::vector<Value*> outputs;
   for (const std::size_t i : attention) {
     Value* z = product_with_values(softmaxes.at(i));
     if (!z) {
-      throw ModelError("the pattern of its layer " + std::to_string(outputs.size()) +
-                       " is not seen to be multiplied with values");
+      throw ModelError("softmax " + std::to_string(outputs.size()) + " of " +
+                       std::to_string(attention.size()) +
+                       " that give its patterns is not seen to be multiplied with values");
     }
     outputs.push_back(z);
   }
@@ -61,7 +69,7 @@ std::shared_ptr<Graph> gated_graph(const Module& module, const std::string& meth
                                    const std::vector<std::size_t>& attention) {
   static const auto kTimes = c10::Symbol::fromQualString("aten::mul");
   static const auto kPlus = c10::Symbol::fromQualString("aten::add");
-  std::shared_ptr<Graph> graph = flat_graph(module, method);
+  std::shared_ptr<Graph> graph = open_graph(module, method);
   std::vector<Value*> outputs = {logits_output(*graph)};
   for (Value* z : head_outputs(*graph, attention)) {
     Value* gate = graph->addInput();

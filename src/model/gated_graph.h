@@ -11,8 +11,13 @@
 
 namespace attnviz {
 
-/// Each layer's head outputs z, [1, heads, T, d_head] or without the batch: the products of the
-/// patterns with the values, in the graph of a method (flat_graph).
+/// flat_graph, with fused attention taken apart: each pattern is a softmax, and is multiplied with
+/// values.
+std::shared_ptr<torch::jit::Graph> open_graph(const torch::jit::Module& module,
+                                              const std::string& method);
+
+/// The head outputs z of each softmax, [1, heads, T, d_head] or without the batch: the products of
+/// the patterns with the values, in an open_graph.
 /// attention: which of the graph's softmax nodes are attention, as indices in their order.
 /// Throws ModelError where a pattern is not multiplied with values.
 std::vector<torch::jit::Value*> head_outputs(torch::jit::Graph& graph,
@@ -22,9 +27,9 @@ std::vector<torch::jit::Value*> head_outputs(torch::jit::Graph& graph,
 void replace_after(torch::jit::Value* z,
                    const std::function<torch::jit::Value*(torch::jit::Value* z)>& make);
 
-/// A module's method with a gate at every head. Inputs: self, input_ids, then a layer's gate
-/// [heads, 1, 1] and shift (anything that may be added to [heads, T, d_head]), layer by layer.
-/// Outputs: logits, then each layer's head outputs before the gate.
+/// A module's method with a gate at every head. Inputs: self, input_ids, then of each softmax the
+/// gate [heads, 1, 1] and shift (anything that may be added to [heads, T, d_head]), in order.
+/// Outputs: logits, then each softmax' head outputs before the gate.
 /// Throws as head_outputs does, and ModelError where the method returns no logits.
 std::shared_ptr<torch::jit::Graph> gated_graph(const torch::jit::Module& module,
                                                const std::string& method,

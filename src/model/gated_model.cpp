@@ -4,12 +4,15 @@
 #include <torch/torch.h>
 
 #include <functional>
+#include <numeric>
 
 #include "attnviz/error.h"
 #include "model/attention_graph.h"
 #include "model/find_attention.h"
 #include "model/gated_graph.h"
 #include "model/model_file.h"
+#include "model/quiet.h"
+#include "model/traced_input.h"
 
 namespace attnviz {
 
@@ -19,6 +22,8 @@ struct GatedModel::State {
   std::string device;
   std::optional<torch::jit::Code> code;
   std::vector<std::int64_t> n_heads;
+  /// Per layer how many heads each of its softmaxes has; nearly always there is one.
+  std::vector<std::vector<std::int64_t>> softmaxes;
   KeptHeads kept;
   GraphFacts facts;
 
@@ -32,6 +37,7 @@ struct GatedModel::State {
 
   void build_graph();
   [[nodiscard]] std::vector<at::Tensor> forward(const TokenIds& ids, const HeadGates& gates) const;
+  [[nodiscard]] std::vector<at::Tensor> head_outputs(const std::vector<at::Tensor>& tensors) const;
   [[nodiscard]] at::Tensor loss(const at::Tensor& logits, const TokenIds& ids) const;
   void check(const HeadGates& gates) const;
 
@@ -40,39 +46,69 @@ struct GatedModel::State {
   auto guarded(const TokenIds& ids, Run run) const {
     if (ids.size() < 2) throw TextError("a loss needs two tokens or more");
     check_limits(ids, facts, path);
+    const Quiet quiet;
     try {
       return run();
     } catch (const c10::Error& error) {
-      throw ModelError(path.string() + " fails on " + std::to_string(ids.size()) +
-                       " tokens: " + first_line(error));
+      throw run_error(path, ids.size(), error);
     }
   }
 };
 
 void GatedModel::State::build_graph() {
   torch::NoGradGuard no_grad;
+  const Quiet quiet;
   const char* method = module.find_method("forward") ? "forward" : "forward_with_attention";
   const AttentionGraph attention = cut_attention_graph(module, method);
   facts = attention.facts;
-  const at::Tensor two = torch::zeros({1, 2}, torch::kLong).to(device);
-  const auto found =
-      run_graph_code(torch::jit::Code(attention.graph, "attention"), {module._ivalue(), two});
-  const std::vector<std::size_t> layers = find_attention(found, 2);
+  std::vector<at::Tensor> found;
+  const std::int64_t n = run_on_sample(path, device, [&](const at::Tensor& ids) {
+    found = run_graph_code(torch::jit::Code(attention.graph, "attention"), {module._ivalue(), ids});
+  });
+  const Layers layers = find_layers(found, attention.depths, n);
   if (layers.empty()) throw ModelError("it has no attention in its graph");
-  for (const std::size_t i : layers) n_heads.push_back(found[i].size(-3));
-  code.emplace(gated_graph(module, method, layers), "gated");
+  for (const auto& layer : layers) {
+    std::vector<std::int64_t> sizes;
+    for (const std::size_t i : layer) sizes.push_back(found[i].size(-3));
+    n_heads.push_back(std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0}));
+    softmaxes.push_back(std::move(sizes));
+  }
+  code.emplace(gated_graph(module, method, flattened(layers)), "gated");
 }
 
 std::vector<at::Tensor> GatedModel::State::forward(const TokenIds& ids,
                                                    const HeadGates& gates) const {
   std::vector<c10::IValue> inputs = {module._ivalue(), torch::tensor(ids).unsqueeze(0).to(device)};
   for (std::size_t layer = 0; layer < n_heads.size(); ++layer) {
-    inputs.emplace_back(gates.gates[layer].to(device).view({-1, 1, 1}));
-    const bool has_shift = !gates.shifts.empty();
-    inputs.emplace_back(has_shift ? gates.shifts[layer].to(device).unsqueeze(1)
-                                  : torch::zeros({}).to(device));
+    std::int64_t first = 0;
+    for (const std::int64_t n : softmaxes[layer]) {
+      const auto part = [&](const at::Tensor& heads) {
+        return heads.narrow(0, first, n).to(device);
+      };
+      inputs.emplace_back(part(gates.gates[layer]).view({-1, 1, 1}));
+      const bool has_shift = !gates.shifts.empty();
+      inputs.emplace_back(has_shift ? part(gates.shifts[layer]).unsqueeze(1)
+                                    : torch::zeros({}).to(device));
+      first += n;
+    }
   }
   return run_graph_code(*code, std::move(inputs));
+}
+
+/// Per layer [heads, T, d_head] float32 on the CPU. tensors: what forward gave.
+std::vector<at::Tensor> GatedModel::State::head_outputs(
+    const std::vector<at::Tensor>& tensors) const {
+  std::vector<at::Tensor> outputs;
+  std::size_t i = 1;  // behind the logits
+  for (const auto& layer : softmaxes) {
+    std::vector<at::Tensor> heads;
+    for (std::size_t n = 0; n < layer.size(); ++n) {
+      const at::Tensor& z = tensors.at(i++);
+      heads.push_back((z.dim() == 4 ? z.squeeze(0) : z).to(at::kCPU, at::kFloat));
+    }
+    outputs.push_back(heads.size() == 1 ? heads[0] : at::cat(heads));
+  }
+  return outputs;
 }
 
 /// Of every token but the first, given those before it.
@@ -146,10 +182,7 @@ GatedRun GatedModel::run(const TokenIds& ids, const HeadGates& gates) {
     std::vector<at::Tensor> tensors = state_->forward(ids, gates);
     GatedRun run;
     run.loss = state_->loss(tensors[0], ids).item<double>();
-    for (std::size_t i = 1; i < tensors.size(); ++i) {
-      const at::Tensor& z = tensors[i];
-      run.outputs.push_back((z.dim() == 4 ? z.squeeze(0) : z).to(at::kCPU, at::kFloat));
-    }
+    run.outputs = state_->head_outputs(tensors);
     return run;
   });
 }

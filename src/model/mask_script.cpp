@@ -14,6 +14,7 @@
 #include "model/find_attention.h"
 #include "model/gated_graph.h"
 #include "model/model_file.h"
+#include "model/traced_input.h"
 
 namespace attnviz {
 namespace {
@@ -56,33 +57,53 @@ std::vector<Silence> silences(const std::vector<std::int64_t>& n_heads,
   return layers;
 }
 
-std::vector<std::size_t> attention_of(const Module& module, const std::string& method) {
+Layers attention_of(const std::filesystem::path& path, const Module& module,
+                    const std::string& method) {
   const AttentionGraph attention = cut_attention_graph(module, method);
-  return find_attention(run_graph_code(torch::jit::Code(attention.graph, "attention"),
-                                       {module._ivalue(), torch::zeros({1, 2}, torch::kLong)}),
-                        2);
+  std::vector<at::Tensor> found;
+  const std::int64_t n = run_on_sample(path, "cpu", [&](const at::Tensor& ids) {
+    found = run_graph_code(torch::jit::Code(attention.graph, "attention"), {module._ivalue(), ids});
+  });
+  return find_layers(found, attention.depths, n);
 }
 
-/// runnable: the same module in a precision that can be computed with here.
-std::shared_ptr<Graph> masked_graph(const Module& module, const Module& runnable,
-                                    const std::string& method, const std::vector<Silence>& layers) {
+/// Of the heads of one softmax of a layer.
+Silence part_of(const Silence& layer, std::int64_t first, std::int64_t n) {
+  const auto part = [&](const at::Tensor& heads) {
+    return heads.defined() ? heads.narrow(0, first, n).clone() : heads;
+  };
+  return {part(layer.is_silent), part(layer.mean)};
+}
+
+void silence_heads(Graph& graph, Value* output, const Silence& silence) {
   static const auto kFill = c10::Symbol::fromQualString("aten::masked_fill");
   static const auto kPlus = c10::Symbol::fromQualString("aten::add");
-  std::shared_ptr<Graph> graph = flat_graph(module, method);
-  const std::vector<Value*> outputs = head_outputs(*graph, attention_of(runnable, method));
-  if (outputs.size() != layers.size()) {
-    throw ModelError("its " + method + " has " + std::to_string(outputs.size()) +
+  if (!silence.is_silent.any().item<bool>()) return;
+  replace_after(output, [&](Value* z) {
+    Value* mask = graph.insertConstant(silence.is_silent);
+    Value* silent = graph.insert(kFill, {z, mask, 0.0});
+    if (!silence.mean.defined()) return silent;
+    return graph.insert(kPlus, {silent, graph.insertConstant(silence.mean)});
+  });
+}
+
+/// attention: of the same module in a precision that can be computed with here.
+std::shared_ptr<Graph> masked_graph(const Module& module, const Layers& attention,
+                                    const std::string& method, const std::vector<Silence>& layers) {
+  std::shared_ptr<Graph> graph = open_graph(module, method);
+  const std::vector<Value*> outputs = head_outputs(*graph, flattened(attention));
+  if (attention.size() != layers.size()) {
+    throw ModelError("its " + method + " has " + std::to_string(attention.size()) +
                      " layers of attention, its forward " + std::to_string(layers.size()));
   }
+  std::size_t i = 0;
   for (std::size_t layer = 0; layer < layers.size(); ++layer) {
-    const Silence& silence = layers[layer];
-    if (!silence.is_silent.any().item<bool>()) continue;
-    replace_after(outputs[layer], [&](Value* z) {
-      Value* mask = graph->insertConstant(silence.is_silent);
-      Value* silent = graph->insert(kFill, {z, mask, 0.0});
-      if (!silence.mean.defined()) return silent;
-      return graph->insert(kPlus, {silent, graph->insertConstant(silence.mean)});
-    });
+    // Several softmaxes have one head each.
+    const std::size_t n = attention[layer].size();
+    const std::int64_t heads = n == 1 ? layers[layer].is_silent.size(0) : 1;
+    for (std::size_t part = 0; part < n; ++part) {
+      silence_heads(*graph, outputs.at(i++), part_of(layers[layer], std::int64_t(part), heads));
+    }
   }
   torch::jit::EliminateDeadCode(graph);
   return graph;
@@ -143,7 +164,8 @@ std::vector<std::string> mask_script(const std::filesystem::path& model,
     std::vector<std::pair<std::string, std::shared_ptr<Graph>>> graphs;
     for (const char* method : kMethods) {
       if (!module.find_method(method)) continue;
-      graphs.emplace_back(method, masked_graph(module, runnable, method, layers));
+      graphs.emplace_back(
+          method, masked_graph(module, attention_of(model, runnable, method), method, layers));
     }
     for (const auto& [method, graph] : graphs) fill_method(module.get_method(method), *graph);
     const std::vector<std::string> others = other_methods(module);

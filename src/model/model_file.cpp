@@ -1,9 +1,11 @@
 #include "model/model_file.h"
 
 #include <caffe2/serialize/inline_container.h>
+#include <torch/cuda.h>
 #include <torch/script.h>
 
 #include <new>
+#include <optional>
 #include <sstream>
 
 #include "attnviz/contents.h"
@@ -11,6 +13,9 @@
 #include "attnviz/file.h"
 #include "attnviz/model.h"
 #include "file/memory.h"
+#include "model/device_constants.h"
+#include "model/missing_operators.h"
+#include "text/utf8.h"
 
 namespace attnviz {
 namespace {
@@ -33,19 +38,29 @@ std::string missing_operator(const std::string& message) {
   return message.substr(start, end - start);
 }
 
-std::string who_has(const std::string& name) {
-  if (name == "aten::scaled_dot_product_attention") return "LibTorch 2.0 and later have it";
-  if (name == "aten::rms_norm") return "LibTorch 2.4 and later have it";
-  return "a newer LibTorch may have it";
+ModelError load_error(const fs::path& path, const std::exception& error) {
+  return ModelError("cannot load " + path.string() + ": " + first_line(error));
 }
 
-ModelError load_error(const fs::path& path, const std::exception& error) {
-  if (const std::string name = missing_operator(error.what()); !name.empty()) {
-    return ModelError(path.string() + " needs the operator " + name + ", which LibTorch " +
-                      libtorch_version() + " lacks; " + who_has(name) +
-                      " (build attnviz against it: script/build --torch DIR)");
+/// A device that this LibTorch can compute on.
+at::Device device_named(const std::string& name) {
+  const auto fail = [&](const std::string& why) {
+    return ModelError("there is no device " + name + ": " + why);
+  };
+  std::optional<at::Device> device;
+  try {
+    device.emplace(name);
+  } catch (const std::exception&) {
+    throw fail("devices are cpu, cuda, cuda:1");
   }
-  return ModelError("cannot load " + path.string() + ": " + first_line(error));
+  if (device->is_cpu()) return *device;
+  if (!device->is_cuda()) throw fail("attnviz computes on cpu and cuda");
+  const auto n = std::int64_t(torch::cuda::device_count());
+  if (n == 0) throw fail("LibTorch " + libtorch_version() + " here finds no GPU; --device cpu");
+  if (device->index() >= n) {
+    throw fail("LibTorch finds " + std::to_string(n) + ", cuda:0 to cuda:" + std::to_string(n - 1));
+  }
+  return *device;
 }
 
 bool is_half(const at::Tensor& tensor) {
@@ -61,6 +76,15 @@ std::vector<at::Tensor> floating_tensors(const torch::jit::Module& module) {
     if (buffer.is_floating_point()) found.push_back(buffer);
   }
   return found;
+}
+
+/// LibTorch's longest lines list all that it could have done instead.
+std::string shortened(const std::string& line) {
+  constexpr std::size_t kLongest = 160;
+  if (line.size() <= kLongest) return line;
+  std::string start = line.substr(0, kLongest);
+  start.resize(text::valid_prefix(start));
+  return start + "...";
 }
 
 /// Its sizes are looked at in any case.
@@ -85,10 +109,10 @@ std::string first_line(const std::exception& error) {
   std::string line, last;
   // Errors of a running graph put the reason last, after "RuntimeError: ".
   while (std::getline(lines, line)) {
-    if (line.rfind("RuntimeError: ", 0) == 0) return line.substr(14);
+    if (line.rfind("RuntimeError: ", 0) == 0) return shortened(line.substr(14));
     if (last.empty() && line.find_first_not_of(" \t") != std::string::npos) last = line;
   }
-  return last;
+  return shortened(last);
 }
 
 bool is_torchscript(const fs::path& path) {
@@ -139,13 +163,15 @@ torch::jit::Module load_torchscript(const fs::path& path, const LoadOptions& opt
         " was replaced or written to while it was read; run it again when it is whole");
   };
   require_harmless(path, options.trusted);
+  supply_missing_operators();
+  const at::Device device = device_named(options.device);
   try {
     torch::NoGradGuard no_grad;
-    const at::Device device(options.device);
     torch::jit::Module module =
         options.mapped ? options.mapped->load(device) : torch::jit::load(path.string(), device);
     require_unchanged();
     module.eval();
+    move_device_constants(module, device);
     for (const at::Tensor& tensor : floating_tensors(module)) {
       if (options.in_file) options.in_file->insert(tensor.scalar_type());
       if (is_half(tensor) && !options.as_stored) tensor.set_data(tensor.to(at::kFloat));
@@ -155,6 +181,10 @@ torch::jit::Module load_torchscript(const fs::path& path, const LoadOptions& opt
     throw;
   } catch (const std::exception& error) {
     require_unchanged();  // else the reason is no other
+    if (const std::string name = missing_operator(error.what()); !name.empty()) {
+      throw MissingOperatorError(path.string() + " needs the operator " + name +
+                                 ", which LibTorch " + libtorch_version() + " lacks");
+    }
     throw load_error(path, error);
   }
 }

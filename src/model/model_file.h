@@ -38,7 +38,7 @@ torch::jit::Module load_torchscript(const std::filesystem::path& path,
 void widen_to_float64(const torch::jit::Module& module);
 
 /// LibTorch's messages span many lines, most of them a stack trace: the one that says what is
-/// wrong. Throws std::bad_alloc where that is what they say.
+/// wrong, with "..." after its first 160 bytes. Throws std::bad_alloc where that is what they say.
 std::string first_line(const std::exception& error);
 
 }  // namespace attnviz

@@ -93,8 +93,9 @@ void BatchStages::look_at_model() {
     most_heads_ = std::max(most_heads_, static_cast<std::uint64_t>(n));
   }
   // How large the pictures are depends on layers and heads, hardly on the text.
-  const Attended attended = attnviz::attend(tokenize("a a", *tokenizer_, std::nullopt), *model_,
-                                            *tokenizer_, options_.show.figure.choice);
+  const Attended attended =
+      attnviz::attend(take_ids(model_->sample_ids(), nullptr, std::nullopt), *model_, nullptr,
+                      options_.show.figure.choice);
   const View view = view_of(attended, false);
   FigureOptions figure = options_.show.figure;
   figure.focus = {};
@@ -130,7 +131,13 @@ void BatchStages::read(TextOnItsWay& one, const BatchText& text, std::uint64_t m
   });
   attempt(one, "tokenize", [&] {
     Shown& shown = one.attended.shown;
-    shown = tokenize(read.text, *tokenizer_, options_.show.max_tokens);
+    // Ids are named only by a vocabulary that was named itself.
+    const bool names_ids = !options_.show.vocabulary.empty();
+    if (!read.ids.empty() && !names_ids) one.source.vocabulary_sha256.clear();
+    one.tokenizer = read.ids.empty() || names_ids ? pointer_to(tokenizer_) : nullptr;
+    shown = read.ids.empty()
+                ? tokenize(read.text, *tokenizer_, options_.show.max_tokens)
+                : take_ids(std::move(read.ids), one.tokenizer, options_.show.max_tokens);
     one.entry.tokens = static_cast<std::int64_t>(shown.ids.size());
     one.entry.tokens_cut = static_cast<std::int64_t>(shown.n_tokens_cut);
     if (const auto limit = model_->n_positions(); limit && one.entry.tokens > *limit) {
@@ -187,7 +194,7 @@ bool BatchStages::expect_heads_of(const BatchText& text, std::uint64_t most) {
 void BatchStages::attend(TextOnItsWay& one) {
   if (options_.attention) return;
   attempt(one, "attention", [&] {
-    one.attended = attnviz::attend(std::move(one.attended.shown), *model_, *tokenizer_,
+    one.attended = attnviz::attend(std::move(one.attended.shown), *model_, one.tokenizer,
                                    options_.show.figure.choice);
   });
 }

@@ -20,6 +20,7 @@ struct TextOnItsWay {
   bool only_heads = false;  ///< its files are there, its scores are not among the sums
   IndexEntry entry;         ///< entry.error: it has failed, and later stages leave it alone
   std::string problem;      ///< its files cannot be written, nor will those of others
+  const Tokenizer* tokenizer = nullptr;  ///< what names its tokens; null: their ids do
   Attended attended;
   Source source;
   std::vector<std::string> pictures;  ///< and the page

@@ -6,6 +6,7 @@
 #include "attnviz/error.h"
 #include "attnviz/file.h"
 #include "file/json.h"
+#include "run/ids.h"
 
 namespace attnviz {
 namespace {
@@ -26,15 +27,21 @@ nlohmann::json parsed(const std::string& line) {
   return nlohmann::json::parse(shallow(line), nullptr, /*allow_exceptions=*/false);
 }
 
-std::string text_of_json(const std::string& line) {
+void read_json(const std::string& line, TextRead& read) {
   const nlohmann::json json = parsed(line);
-  if (!json.is_object() || !json.contains("text") || !json["text"].is_string()) {
-    throw TextError("the line is no JSON object with a \"text\"");
+  const bool has_text = json.is_object() && json.contains("text") && json["text"].is_string();
+  const bool has_ids = json.is_object() && json.contains("ids");
+  if (!has_text && !has_ids) {
+    throw TextError("the line is no JSON object with a \"text\" or \"ids\"");
+  }
+  if (has_text && has_ids) {
+    throw TextError("the line has both a \"text\" and \"ids\"; which of them is meant?");
   }
   if (json.contains("prefix") && !json["prefix"].is_string()) {
     throw TextError("the line's \"prefix\" is no string");
   }
-  return json["text"];
+  if (has_ids) read.ids = ids_of_json(json["ids"]);
+  read.text = has_ids ? json["ids"].dump() : json["text"].get<std::string>();
 }
 
 }  // namespace
@@ -51,7 +58,7 @@ TextRead read_text(const BatchText& text, std::uint64_t most) {
   }
   TextRead read;
   read.text = read_part(text);
-  if (text.is_json) read.text = text_of_json(read.text);
+  if (text.is_json) read_json(std::string(read.text), read);
   read.sha256 = sha256_of(read.text);
   if (text.line == 0) read.text = without_last_newline(std::move(read.text));
   return read;

@@ -13,10 +13,11 @@ namespace attnviz {
 /// What was read of a text.
 struct TextRead {
   std::string text;
+  TokenIds ids;        ///< not empty: they are the text
   std::string sha256;  ///< of the file's bytes, or of the text in its line
 };
 /// Throws FileError (unreadable, or changed since it was listed) and TextError (no JSON object with
-/// a text, or more bytes than `most`).
+/// a text or ids, or more bytes than `most`).
 [[nodiscard]] TextRead read_text(const BatchText& text, std::uint64_t most);
 
 /// The `prefix` of {"text": ..., "prefix": ...}; none where it is empty, or the line no such

@@ -4,7 +4,7 @@
 #include <map>
 #include <random>
 
-#include "attnviz/attention.h"
+#include "run/one_text.h"
 
 namespace attnviz {
 
@@ -27,7 +27,7 @@ HeadReport HeadOrder::report(std::span<const HeadMeasures> measures) const {
   Model model(path_, capture_);
   HeadStatistics statistics;
   for (const TokenIds& ids : windows_) {
-    statistics.add_text(check_patterns(model.capture(ids), model.kept_heads()), ids);
+    statistics.add_text(patterns_of(model, ids), ids);
   }
   return statistics.report({}, {}, measures);
 }

@@ -89,7 +89,7 @@ std::vector<KeyRead> strongest_keys(const AttentionPatterns& patterns, std::int6
 }
 
 SideTokens named_tokens(SideTokens tokens, std::int64_t n, std::int64_t first,
-                        const std::optional<Tokenizer>& tokenizer, bool& are_named) {
+                        const Tokenizer* tokenizer, bool& are_named) {
   if (!tokens.pieces.empty()) return tokens;
   if (!tokens.ids.empty() && tokenizer) {
     tokens.pieces = token_pieces(*tokenizer, tokens.ids);
@@ -101,6 +101,14 @@ SideTokens named_tokens(SideTokens tokens, std::int64_t n, std::int64_t first,
         std::to_string(tokens.ids.empty() ? first + i : tokens.ids[std::size_t(i)]));
   }
   return tokens;
+}
+
+/// Whether that left some out.
+bool cut(Shown& shown, std::optional<std::int64_t> max_tokens) {
+  if (!max_tokens || shown.ids.size() <= std::size_t(*max_tokens)) return false;
+  shown.n_tokens_cut = shown.ids.size() - std::size_t(*max_tokens);
+  shown.ids.resize(std::size_t(*max_tokens));
+  return true;
 }
 
 void fill_heads(Shown& shown, const AttentionPatterns& patterns) {
@@ -121,10 +129,24 @@ std::optional<Tokenizer> tokenizer_of(const std::filesystem::path& vocabulary) {
   return vocabulary.empty() ? std::nullopt : std::optional<Tokenizer>(std::in_place, vocabulary);
 }
 
-std::string whole_text(const Tokenizer& tokenizer, const TokenIds& ids) {
-  std::string text = tokenizer.decode(ids);
+const Tokenizer* pointer_to(const std::optional<Tokenizer>& tokenizer) {
+  return tokenizer ? &*tokenizer : nullptr;
+}
+
+std::string whole_text(const Tokenizer* tokenizer, const TokenIds& ids) {
+  std::string text;
+  if (tokenizer == nullptr) {
+    for (const TokenId id : ids) text += (text.empty() ? "" : " ") + std::to_string(id);
+    return text;
+  }
+  text = tokenizer->decode(ids);
   text.resize(text::valid_prefix(text));
   return text;
+}
+
+AttentionPatterns patterns_of(Model& model, const TokenIds& ids) {
+  std::vector<at::Tensor> layers = model.capture(ids);
+  return check_patterns(std::move(layers), model.kept_heads(), model.has_sinks());
 }
 
 Shown tokenize(const std::string& text, const Tokenizer& tokenizer,
@@ -134,30 +156,44 @@ Shown tokenize(const std::string& text, const Tokenizer& tokenizer,
   Shown shown;
   shown.text = text;
   shown.ids = tokenizer.encode(text);
-  if (max_tokens && shown.ids.size() > std::size_t(*max_tokens)) {
-    shown.n_tokens_cut = shown.ids.size() - std::size_t(*max_tokens);
-    shown.ids.resize(std::size_t(*max_tokens));
-    // What is drawn and written down is the text that was attended to.
+  // What is drawn and written down is the text that was attended to.
+  if (cut(shown, max_tokens)) shown.text = whole_text(&tokenizer, shown.ids);
+  return shown;
+}
+
+Shown take_ids(TokenIds ids, const Tokenizer* tokenizer, std::optional<std::int64_t> max_tokens) {
+  if (ids.empty()) throw TextError("there are no token ids to attend to");
+  Shown shown;
+  shown.ids = std::move(ids);
+  (void)cut(shown, max_tokens);
+  if (tokenizer == nullptr) {
+    shown.text = whole_text(nullptr, shown.ids);
+  } else {
+    (void)token_pieces(*tokenizer, shown.ids);  // says which ids the vocabulary lacks
     shown.text = whole_text(tokenizer, shown.ids);
   }
   return shown;
 }
 
-Attended attend(Shown shown, Model& model, const Tokenizer& tokenizer, const HeadChoice& choice) {
+Attended attend(Shown shown, Model& model, const Tokenizer* tokenizer, const HeadChoice& choice) {
   const OneBlasThread one_thread;
   Attended attended;
-  attended.patterns =
-      select_heads(check_patterns(model.capture(shown.ids), model.kept_heads()), choice);
-  attended.keys = {token_pieces(tokenizer, shown.ids), shown.ids};
+  attended.patterns = select_heads(patterns_of(model, shown.ids), choice);
+  attended.keys = named_tokens({{}, shown.ids}, attended.patterns.n_keys(), 0, tokenizer,
+                               shown.has_tokens);
   attended.queries = attended.keys;
   shown.tokens = plain_labels(attended.keys.pieces);
   shown.capture = to_string(model.capture_mode());
+  if (attended.patterns.has_sinks) {
+    shown.remarks.emplace_back(
+        "rows sum to less than 1: a sink that is no token takes the rest");
+  }
   fill_heads(shown, attended.patterns);
   attended.shown = std::move(shown);
   return attended;
 }
 
-Attended continue_text(Shown shown, Model& model, const Tokenizer& tokenizer,
+Attended continue_text(Shown shown, Model& model, const Tokenizer* tokenizer,
                        const GenerateOptions& generation, const HeadChoice& choice) {
   const OneBlasThread one_thread;
   const std::vector<GeneratedToken> more = generate(model, shown.ids, generation);
@@ -184,10 +220,11 @@ Attended read_attended(const std::filesystem::path& path, const DumpOptions& opt
   const AttentionPatterns& patterns = attended.patterns;
   Shown& shown = attended.shown;
   bool are_named = true;
-  attended.keys = named_tokens(std::move(dump.keys), patterns.n_keys(), 0, tokenizer, are_named);
+  const Tokenizer* names = pointer_to(tokenizer);
+  attended.keys = named_tokens(std::move(dump.keys), patterns.n_keys(), 0, names, are_named);
   const std::int64_t first = patterns.causal ? patterns.n_keys() - patterns.n_queries() : 0;
   attended.queries =
-      named_tokens(std::move(dump.queries), patterns.n_queries(), first, tokenizer, are_named);
+      named_tokens(std::move(dump.queries), patterns.n_queries(), first, names, are_named);
   shown.has_tokens = are_named;
   shown.text = dump.text;
   if (shown.text.empty() && are_named) {
@@ -237,10 +274,14 @@ std::vector<std::string> words_of(const std::vector<std::string>& pieces) {
 View view_of(const Attended& attended, bool merge_words) {
   View view{attended.patterns, piece_labels(attended.queries.pieces),
             piece_labels(attended.keys.pieces), attended.shown.text, attended.shown.n_prompt};
+  if (attended.patterns.has_sinks) {
+    view.notes.emplace_back("rows sum to less than 1: a sink that is no token takes the rest");
+  }
   if (!merge_words) return view;
   if (!attended.shown.has_tokens) {
     throw UsageError(
-        "there are no tokens to merge into words; the file has to name them, or --tokens has to");
+        "there are no tokens to merge into words; --vocab names those of ids, and a file of "
+        "patterns or --tokens its own");
   }
   view = attnviz::merge_words(std::move(view), word_starts(attended.queries.pieces),
                               word_starts(attended.keys.pieces));

@@ -21,8 +21,11 @@ namespace attnviz {
 [[nodiscard]] std::optional<Tokenizer> tokenizer_of(const std::filesystem::path& vocabulary);
 
 /// The text of ids, which may end within a character; what is written down is UTF-8, and without
-/// it.
-[[nodiscard]] std::string whole_text(const Tokenizer& tokenizer, const TokenIds& ids);
+/// it. Without a tokenizer the ids themselves: `5 3 8`.
+[[nodiscard]] std::string whole_text(const Tokenizer* tokenizer, const TokenIds& ids);
+
+/// Null where there is none.
+[[nodiscard]] const Tokenizer* pointer_to(const std::optional<Tokenizer>& tokenizer);
 
 /// The attention of one text, wherever it comes from.
 struct Attended {
@@ -31,17 +34,25 @@ struct Attended {
   SideTokens queries, keys;
 };
 
+/// What the model captures, checked. Throws what Model::capture and check_patterns throw.
+[[nodiscard]] AttentionPatterns patterns_of(Model& model, const TokenIds& ids);
+
 /// Fills text, ids and n_tokens_cut. Throws TextError (empty, not UTF-8).
 [[nodiscard]] Shown tokenize(const std::string& text, const Tokenizer& tokenizer,
                              std::optional<std::int64_t> max_tokens);
 
-/// Runs the model on what tokenize gave. Throws what Model::capture, check_patterns and
+/// Likewise of a text given as ids; without a tokenizer its text is the ids themselves.
+[[nodiscard]] Shown take_ids(TokenIds ids, const Tokenizer* tokenizer,
+                             std::optional<std::int64_t> max_tokens);
+
+/// Runs the model on what tokenize or take_ids gave. tokenizer: null labels tokens by their ids.
+/// Throws what Model::capture, check_patterns and
 /// select_heads throw.
-[[nodiscard]] Attended attend(Shown shown, Model& model, const Tokenizer& tokenizer,
+[[nodiscard]] Attended attend(Shown shown, Model& model, const Tokenizer* tokenizer,
                               const HeadChoice& choice);
 
 /// The same, after the model has gone on with the text. Throws also what generate throws.
-[[nodiscard]] Attended continue_text(Shown shown, Model& model, const Tokenizer& tokenizer,
+[[nodiscard]] Attended continue_text(Shown shown, Model& model, const Tokenizer* tokenizer,
                                      const GenerateOptions& generation, const HeadChoice& choice);
 
 /// The same of a file. Tokens are named by the file, or by the vocabulary where it holds ids, or

@@ -22,7 +22,8 @@ constexpr char kAttention[] = "attnviz:attention", kHeads[] = "attnviz:heads",
 
 constexpr ColourScale kScales[] = {ColourScale::automatic, ColourScale::panel, ColourScale::figure,
                                    ColourScale::unit, ColourScale::log};
-constexpr CaptureMode kModes[] = {CaptureMode::automatic, CaptureMode::graph, CaptureMode::method};
+constexpr CaptureMode kModes[] = {CaptureMode::automatic, CaptureMode::graph, CaptureMode::observe,
+                                  CaptureMode::method};
 constexpr FigureKind kKinds[] = {FigureKind::grid, FigureKind::average, FigureKind::last};
 
 std::string numbering(const Shown& shown) {
@@ -47,6 +48,8 @@ Json json_of(FigureKind kind, const Shown& shown, const ShowOptions& options) {
   if (shown.n_prompt) json["prompt"] = *shown.n_prompt;
   if (options.capture.capture != CaptureMode::automatic) {
     json["capture"] = to_string(options.capture.capture);
+  } else if (shown.capture == to_string(CaptureMode::observe)) {
+    json["captured"] = shown.capture;
   }
   if (!options.dump.tensors.empty()) json["tensors"] = options.dump.tensors;
   if (options.dump.batch_item) json["batch_item"] = *options.dump.batch_item;

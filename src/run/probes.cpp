@@ -1,6 +1,7 @@
 #include "run/probes.h"
 
 #include "attnviz/error.h"
+#include "run/one_text.h"
 
 namespace attnviz {
 
@@ -12,17 +13,18 @@ std::string add_probes(HeadStatistics& statistics, Model& model, std::int64_t n,
   probe.seed = seed;
   probe.n_positions = model.n_positions().value_or(probe.n_positions);
   probe.vocabulary_size = model.vocabulary_size().value_or(tokens);
+  if (probe.vocabulary_size == 0) {
+    return "the model does not show its vocabulary's size, and no vocabulary is named (--vocab)";
+  }
   std::vector<RepeatedProbe> sequences;
   try {
     sequences = make_probes(probe);
   } catch (const UsageError& error) {
     return error.what();
   }
-  const auto patterns_of = [&](const TokenIds& ids) {
-    return check_patterns(model.capture(ids), model.kept_heads());
-  };
   for (const RepeatedProbe& sequence : sequences) {
-    statistics.add_probe(patterns_of(sequence.ids), patterns_of(sequence.control), sequence);
+    statistics.add_probe(patterns_of(model, sequence.ids), patterns_of(model, sequence.control),
+                         sequence);
   }
   return "";
 }

@@ -103,12 +103,13 @@ Visualizer::Visualizer(ShowOptions options)
   Loaded& loaded = *loaded_;
   loaded.findings = prepare(loaded.options);
   const ShowOptions& wanted = loaded.options;
-  const fs::path vocabulary = wanted.vocabulary.empty() ? built_in_vocabulary() : wanted.vocabulary;
+  const bool is_built_in = wanted.vocabulary.empty() && !wanted.by_ids;
+  const fs::path vocabulary = is_built_in ? built_in_vocabulary() : wanted.vocabulary;
   const fs::path model = wanted.model.empty() ? built_in_model() : wanted.model;
   const SameFiles same(model, vocabulary);
   Timings beside;
   auto others = std::async(std::launch::async, [&] {
-    loaded.tokenizer = timed(beside, "load_vocabulary", [&] { return Tokenizer(vocabulary); });
+    loaded.tokenizer = timed(beside, "load_vocabulary", [&] { return tokenizer_of(vocabulary); });
   });
   loaded.model = timed(loaded.timings, "load_model", [&] { return Model(model, wanted.capture); });
   others.get();
@@ -121,13 +122,13 @@ Visualizer::Visualizer(ShowOptions options)
   loaded.timings.insert(loaded.timings.begin(), beside.begin(), beside.end());
 }
 
-Shown Visualizer::show(const std::string& text, const std::string& prefix) {
+template <typename MakeShown>
+Shown Visualizer::show_made(MakeShown make_shown, const std::string& prefix) {
   check_prefix(prefix);
   const ShowOptions& options = loaded_->options;
-  const Tokenizer& tokenizer = *loaded_->tokenizer;
+  const Tokenizer* tokenizer = pointer_to(loaded_->tokenizer);
   Timings timings = loaded_->timings;
-  Shown shown =
-      timed(timings, "tokenize", [&] { return tokenize(text, tokenizer, options.max_tokens); });
+  Shown shown = timed(timings, "tokenize", [&] { return make_shown(tokenizer); });
   const HeadChoice& choice = options.figure.choice;
   Attended attended = timed(timings, options.generate ? "generate" : "attention", [&] {
     return options.generate ? continue_text(std::move(shown), *loaded_->model, tokenizer,
@@ -137,6 +138,23 @@ Shown Visualizer::show(const std::string& text, const std::string& prefix) {
   const Source source = timed(timings, "hash", [&] { return loaded_->source.get(); });
   return make_files(std::move(attended), prefix, options, source, loaded_->findings,
                     std::move(timings));
+}
+
+Shown Visualizer::show(const std::string& text, const std::string& prefix) {
+  if (!loaded_->tokenizer) throw UsageError("a text needs a vocabulary, and by_ids takes none");
+  return show_made(
+      [&](const Tokenizer* tokenizer) {
+        return tokenize(text, *tokenizer, loaded_->options.max_tokens);
+      },
+      prefix);
+}
+
+Shown Visualizer::show(const TokenIds& ids, const std::string& prefix) {
+  return show_made(
+      [&](const Tokenizer* tokenizer) {
+        return take_ids(ids, tokenizer, loaded_->options.max_tokens);
+      },
+      prefix);
 }
 
 Shown show_attention(const std::string& prefix, const ShowOptions& options) {

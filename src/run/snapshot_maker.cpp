@@ -100,6 +100,13 @@ std::string shortened(const std::string& key, const std::string& value) {
   return key.ends_with("sha256") ? value.substr(0, 12) : value;
 }
 
+void require_no_sinks(const Attended& attended) {
+  if (!attended.patterns.has_sinks) return;
+  throw ShapeError(
+      "its rows sum to less than 1, since a sink that is no token takes the rest; snapshots are of "
+      "rows that sum to 1");
+}
+
 }  // namespace
 
 SnapshotMaker::SnapshotMaker(const fs::path& model, const fs::path& vocabulary,
@@ -132,7 +139,8 @@ Source SnapshotMaker::source() const {
 Snapshot SnapshotMaker::take(const std::string& text, std::optional<std::int64_t> max_tokens,
                              const std::vector<FigureKind>& figures,
                              std::vector<std::string>* pngs) {
-  const Attended attended = attend(tokenize(text, tokenizer_, max_tokens), *model_, tokenizer_, {});
+  const Attended attended = attend(tokenize(text, tokenizer_, max_tokens), *model_, &tokenizer_, {});
+  require_no_sinks(attended);
   ShowOptions options;
   options.figures = figures;
   std::vector<std::string> drawn =
@@ -149,7 +157,8 @@ Snapshot SnapshotMaker::take(const Snapshot& tokens) {
   Shown shown;
   shown.text = tokens.text;
   shown.ids = tokens.record.ids;
-  Attended attended = attend(std::move(shown), *model_, tokenizer_, {});
+  Attended attended = attend(std::move(shown), *model_, &tokenizer_, {});
+  require_no_sinks(attended);
   attended.shown.tokens = tokens.tokens;
   return recorded(attended, facts_, kSnapshotCells);
 }

@@ -31,7 +31,8 @@ void SameFiles::require() const {
 
 Source source_of_model(const std::filesystem::path& model,
                        const std::filesystem::path& vocabulary) {
-  return {model, sha256_of_file(model), vocabulary_sha256(vocabulary), false};
+  return {model, sha256_of_file(model), vocabulary.empty() ? "" : vocabulary_sha256(vocabulary),
+          false};
 }
 
 Source source_of_dump(const std::filesystem::path& attention,

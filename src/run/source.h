@@ -31,10 +31,9 @@ class SameFiles {
   std::vector<std::pair<std::filesystem::path, FileVersion>> files_;
 };
 
-/// Throws FileError. Reads both; vocabulary: its folder.
+/// Throws FileError. Reads both; vocabulary: its folder, or empty where none is used.
 [[nodiscard]] Source source_of_model(const std::filesystem::path& model,
                                      const std::filesystem::path& vocabulary);
-/// vocabulary: empty where none is used.
 [[nodiscard]] Source source_of_dump(const std::filesystem::path& attention,
                                     const std::filesystem::path& vocabulary);
 

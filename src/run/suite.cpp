@@ -150,6 +150,7 @@ Suite suite_in(const Place& place, const fs::path& path) {
   place.if_present("capture", [&](const Place& at) {
     suite.capture = one_of<CaptureMode>(at, {{"auto", CaptureMode::automatic},
                                              {"graph", CaptureMode::graph},
+                                             {"observe", CaptureMode::observe},
                                              {"method", CaptureMode::method}});
   });
   place.if_present("precision", [&](const Place& at) {

@@ -27,11 +27,19 @@ bool has_no_effect(const HeadFindings& head) {
   });
 }
 
+/// Empty where none is needed.
+std::filesystem::path vocabulary_of(const SurveyOptions& options) {
+  const auto is_ids = [](const SurveyText& text) { return !text.ids.empty(); };
+  const bool are_ids = !options.texts.empty() &&
+                       std::all_of(options.texts.begin(), options.texts.end(), is_ids);
+  return options.vocabulary.empty() && !are_ids ? built_in_vocabulary() : options.vocabulary;
+}
+
 class Surveyor {
  public:
   explicit Surveyor(const SurveyOptions& options)
       : options_(options),
-        tokenizer_(options.vocabulary.empty() ? built_in_vocabulary() : options.vocabulary),
+        tokenizer_(tokenizer_of(vocabulary_of(options))),
         path_(options.model.empty() ? built_in_model() : options.model),
         same_(path_, ""),
         model_(path_, options.capture),
@@ -52,7 +60,7 @@ class Surveyor {
     HeadStatistics statistics(options_.statistics);
     add_texts(statistics);
     survey_.no_probes = add_probes(statistics, model_, options_.n_probes, options_.statistics.seed,
-                                   std::int64_t(tokenizer_.size()));
+                                   tokenizer_ ? std::int64_t(tokenizer_->size()) : 0);
     add_deviations();
     add_templates();
     const std::vector<HeadMeasures> measures = measure();
@@ -62,19 +70,18 @@ class Surveyor {
   }
 
  private:
-  AttentionPatterns patterns_of(const TokenIds& ids) {
-    return check_patterns(model_.capture(ids), model_.kept_heads());
-  }
-
   void tell(std::string_view stage, std::size_t done, std::size_t all) const {
     if (options_.on_progress) options_.on_progress(stage, done, all);
   }
 
   /// As many as the model is shown. Throws what makes a text unfit.
   TokenIds ids_of(const SurveyText& text, bool* was_cut = nullptr) const {
-    const std::string bytes = text_or_file(text.text, text.file);
-    require_utf8(bytes);
-    TokenIds ids = tokenizer_.encode(bytes);
+    TokenIds ids = text.ids;
+    if (ids.empty()) {
+      const std::string bytes = text_or_file(text.text, text.file);
+      require_utf8(bytes);
+      ids = tokenizer_->encode(bytes);
+    }
     if (ids.empty()) throw TextError("it is empty");
     const bool is_long = std::int64_t(ids.size()) > longest_;
     if (is_long) ids.resize(std::size_t(longest_));
@@ -89,7 +96,7 @@ class Surveyor {
       try {
         bool was_cut = false;
         const TokenIds ids = ids_of(text, &was_cut);
-        const AttentionPatterns patterns = patterns_of(ids);
+        const AttentionPatterns patterns = patterns_of(model_, ids);
         statistics.add_text(patterns, ids);
         variation_.add_to_mean(patterns);
         if (similarity_) similarity_->add_to_mean(patterns);
@@ -121,7 +128,7 @@ class Surveyor {
     for_each_text("variation", [&](const TokenIds& all) {
       if (std::int64_t(all.size()) < kVariationRows) return;
       const TokenIds ids(all.begin(), all.begin() + kVariationRows);
-      const AttentionPatterns patterns = patterns_of(ids);
+      const AttentionPatterns patterns = patterns_of(model_, ids);
       variation_.add_deviation(patterns);
       if (similarity_) similarity_->add_deviation(patterns, ids);
     });
@@ -130,16 +137,20 @@ class Surveyor {
 
   void add_templates() {
     if (options_.n_templates == 0) return;
+    if (!tokenizer_) {
+      survey_.no_relations = "there is no vocabulary to make sentences with (--vocab)";
+      return;
+    }
     RelationOptions wanted;
     wanted.n_items = options_.n_templates;
     wanted.seed = options_.statistics.seed;
     wanted.n_positions = model_.n_positions().value_or(wanted.n_positions);
-    const RelationItems templates = make_relation_items(tokenizer_, wanted);
+    const RelationItems templates = make_relation_items(*tokenizer_, wanted);
     survey_.no_relations = templates.not_measured;
     RelationStatistics relations;
     std::size_t done = 0;
     for (const RelationItem& item : templates.items) {
-      relations.add(patterns_of(item.ids), item);
+      relations.add(patterns_of(model_, item.ids), item);
       tell("template sentences", ++done, templates.items.size());
     }
     survey_.relations = relations.findings();
@@ -211,7 +222,7 @@ class Surveyor {
   }
 
   const SurveyOptions& options_;
-  Tokenizer tokenizer_;
+  std::optional<Tokenizer> tokenizer_;  ///< none where all texts are ids and no vocabulary is named
   std::filesystem::path path_;
   SameFiles same_;
   Model model_;

@@ -53,15 +53,15 @@ Attended attended_again(const PictureRecord& record, const VerifyOptions& option
     }
     return attended;
   }
-  const Tokenizer tokenizer(vocabulary);
+  const std::optional<Tokenizer> tokenizer = tokenizer_of(vocabulary);
   ModelOptions capture = options.capture;
   if (capture.capture == CaptureMode::automatic) capture.capture = record.options.capture.capture;
   Model model(source.file, capture);
   Shown shown;
   shown.ids = record.ids;
-  shown.text = whole_text(tokenizer, record.ids);
+  shown.text = whole_text(pointer_to(tokenizer), record.ids);
   shown.n_prompt = record.n_prompt;
-  return attend(std::move(shown), model, tokenizer, choice);
+  return attend(std::move(shown), model, pointer_to(tokenizer), choice);
 }
 
 Redrawn redraw(const PictureRecord& record, const VerifyOptions& options) {

@@ -154,17 +154,15 @@ def forward(self, ids):
   EXPECT_EQ(again.capture(TokenIds(10, 1)).size(), 1U);
 }
 
-TEST(Capture, TakesTheMethodWhereTheGraphGivesNothing) {
+TEST(Capture, TakesTheMethodWhereThereIsNoSoftmax) {
   const TemporaryFolder folder;
-  Model model(saved(folder, module_with(kAttend + R"(
+  Model model(saved(folder, module_with(R"(
 def forward_with_attention(self, ids):
     # type: (Tensor) -> Tuple[Tensor, List[Tensor]]
     x = torch.embedding(self.table, ids)
-    patterns : List[Tensor] = []
-    if bool((ids.sum() > 0).item()):
-        x, pattern = self.attend(x)
-        patterns.append(pattern)
-    return x, patterns
+    weights = torch.exp(torch.matmul(x, x.transpose(1, 2))).tril()
+    pattern = (weights / weights.sum([-1], True)).unsqueeze(1)
+    return torch.matmul(pattern, x.unsqueeze(1)).squeeze(1), [pattern]
 )")));
   EXPECT_EQ(model.capture({1, 2, 3}).size(), 1U);
   EXPECT_EQ(model.capture_mode(), CaptureMode::method);
@@ -288,7 +286,8 @@ def forward(self, ids):
     if bool((ids.sum() > 3).item()):
         x = self.attend(x)[0]
     return x
-)");
+)",
+                                            {1, 2, 3}, CaptureMode::graph);
   expect_contains(message, "branch that depends on the input");
 }
 
