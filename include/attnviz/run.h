@@ -37,9 +37,9 @@ namespace attnviz {
 /// 0-9 and `_`; where that drops words or whole scripts, eight hexadecimal digits of a hash follow.
 [[nodiscard]] std::string prefix_from(const std::string& text);
 
-/// Texts given as token ids: `5,3,8`, or the name of a JSON file, which holds a list of ids, a list of
-/// such lists, or an object whose "ids" is either. One text a list, none of them empty.
-/// Throws UsageError (no ids, and no file either), FileError, TextError (what the file holds).
+/// Texts given as token ids: `5,3,8`, or the name of a JSON file, which holds a list of ids, a list
+/// of such lists, or an object whose "ids" is either. One text a list, none of them empty. Throws
+/// UsageError (no ids, and no file either), FileError, TextError (what the file holds).
 [[nodiscard]] std::vector<TokenIds> read_ids(const std::string& list_or_file);
 
 /// A file's last newline ends its last line; it is not part of what was written.

@@ -48,7 +48,7 @@ enum class ImportanceKind {
 [[nodiscard]] std::string_view to_string(ImportanceKind kind);
 
 struct SurveyOptions {
-  std::filesystem::path model;       ///< empty: built_in_model()
+  std::filesystem::path model;  ///< empty: built_in_model()
   /// Empty: built_in_vocabulary(); where all texts are ids, none.
   std::filesystem::path vocabulary;
   ModelOptions capture;

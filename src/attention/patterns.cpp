@@ -21,7 +21,7 @@ void check_layer(const at::Tensor& pattern, std::size_t layer, bool has_sinks) {
     throw ShapeError(name_of(layer) + " has the shape " + c10::str(pattern.sizes()) +
                      ", not [heads, T, T]");
   }
-  if (pattern.size(0) == 0) return;  // all its heads were pruned
+  if (pattern.size(0) == 0) return;             // all its heads were pruned
   const at::Tensor more = pattern.sum(-1) - 1;  // where a value is not finite, nor is this
   const auto error = (has_sinks ? more : more.abs()).max().item<double>();
   if (error <= kTolerance && (!has_sinks || pattern.min().item<double>() >= 0)) return;

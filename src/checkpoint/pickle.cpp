@@ -8,7 +8,7 @@
 
 // The machine that a pickle is a program for has a stack, a memo and about sixty instructions
 // (Python's pickletools describes each). State dicts use those below. What makes pickles dangerous,
-// calling what a GLOBAL names, is done here for four functions that build tensors and dictionaries.
+// calling what a GLOBAL names, is done here for five functions that build tensors and dictionaries.
 
 namespace attnviz::checkpoint {
 namespace {
@@ -160,7 +160,8 @@ void Machine::push_class(const std::string& name) {
     return void(push(PickleClass{name}));
   }
   static const char* kKnown[] = {"collections.OrderedDict", "torch._utils._rebuild_tensor_v2",
-                                 "torch._utils._rebuild_parameter", "torch.Size"};
+                                 "torch._utils._rebuild_parameter",
+                                 "torch.jit._pickle.restore_type_tag", "torch.Size"};
   for (const char* known : kKnown) {
     if (name == known) return void(push(PickleClass{name}));
   }
@@ -208,6 +209,10 @@ void Machine::call() {
   if (name == "torch._utils._rebuild_tensor_v2") return push_tensor(arguments);
   if (name == "torch._utils._rebuild_parameter" && !arguments.empty()) {
     return void(push(expect<at::Tensor>(arguments[0], "a tensor")));
+  }
+  if (name == "torch.jit._pickle.restore_type_tag" && arguments.size() == 2) {
+    // TorchScript's containers: value, type.
+    return std::visit([&](const auto& value) { push(value); }, arguments[0]->is);
   }
   if (name == "collections.OrderedDict" && arguments.empty()) return void(push(PickleDict{}));
   if (name == "torch.Size" && arguments.size() == 1) {

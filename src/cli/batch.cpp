@@ -17,9 +17,10 @@ The same command again does only what is missing. What inputs are called, and
 what is in the folder: docs/batch.md. Several machines: docs/scale-out.md.)";
 
 void add_input_options(CLI::App& app, command::BatchArguments& arguments) {
-  app.add_option("INPUT", arguments.inputs.paths,
-                 "text files, folders, .jsonl files (lines with \"text\" or \"ids\"); - reads standard "
-                 "input")
+  app.add_option(
+         "INPUT", arguments.inputs.paths,
+         "text files, folders, .jsonl files (lines with \"text\" or \"ids\"); - reads standard "
+         "input")
       ->option_text(" ");
   app.add_option("--files-from", arguments.files_from, "read more INPUTs from a file, a line each")
       ->check(not_empty())

@@ -151,8 +151,9 @@ Run set_up_heads(CLI::App& app) {
       ->group("Model");
   add_capture_options(app, arguments->options.capture, arguments->options.vocabulary);
   add_dump_options(app, arguments->dump);
-  for (const char* name : {"TEXT", "--file", "--dir", "--ids", "--model", "--max-tokens", "--importance",
-                           "--probes", "--templates", "--capture", "--device", "--trust-model"}) {
+  for (const char* name :
+       {"TEXT", "--file", "--dir", "--ids", "--model", "--max-tokens", "--importance", "--probes",
+        "--templates", "--capture", "--device", "--trust-model"}) {
     app.get_option("--attention")->excludes(app.get_option(name));
   }
   add_verbosity(app);

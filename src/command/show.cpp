@@ -147,7 +147,7 @@ int show(const ShowArguments& arguments) {
   std::optional<Visualizer> visualizer;
   if (options.attention.empty()) visualizer.emplace(options);
   for (const Job& job : jobs) {
-    Shown shown = !visualizer        ? show_attention(job.prefix, options)
+    Shown shown = !visualizer       ? show_attention(job.prefix, options)
                   : job.ids.empty() ? visualizer->show(job.text, job.prefix)
                                     : visualizer->show(job.ids, job.prefix);
     shown.timings_ms.emplace(shown.timings_ms.begin(), "load_libtorch", load_ms);

@@ -16,16 +16,16 @@ bool is_attention(const at::Tensor& tensor, std::int64_t n_tokens);
 /// one head each that do not depend on each other.
 using Layers = std::vector<std::vector<std::size_t>>;
 
-/// Whether it is attention with one key more than tokens, as gpt-oss has it: a sink that is no token
-/// and takes what the tokens do not get. [1, heads, T, T + 1] or without the batch.
+/// Whether it is attention with one key more than tokens, as gpt-oss has it: a sink that is no
+/// token and takes what the tokens do not get. [1, heads, T, T + 1] or without the batch.
 bool has_sink(const at::Tensor& tensor, std::int64_t n_tokens);
 
 /// Finds attention among the results of softmaxes, by their shape and by what they hold. A
 /// vocabulary that happens to have T tokens gives [1, T, T], too, but looks ahead where attention
 /// does not.
 /// depths: of each, how many patterns there are in the longest chain that ends with it.
-/// Throws ModelError where two of several heads do not depend on each other, so that either could be
-/// the attention of their layer.
+/// Throws ModelError where two of several heads do not depend on each other, so that either could
+/// be the attention of their layer.
 Layers find_layers(const std::vector<at::Tensor>& found, const std::vector<std::int64_t>& depths,
                    std::int64_t n_tokens);
 

@@ -97,8 +97,7 @@ void open_fused_attention(const std::shared_ptr<Graph>& graph) {
   collect(graph->block(), found);
   for (Node* node : found) {
     torch::jit::WithInsertPoint here(node);
-    const auto made =
-        results(*graph, insert_script(*graph, node, fused_attention(*node)->opened));
+    const auto made = results(*graph, insert_script(*graph, node, fused_attention(*node)->opened));
     for (std::size_t i = 0; i < node->outputs().size(); ++i) {
       node->output(i)->replaceAllUsesWith(made.at(i));
     }

@@ -20,8 +20,8 @@ struct FusedAttention {
 const FusedAttention* fused_attention(const std::string& name);
 const FusedAttention* fused_attention(const torch::jit::Node& node);
 
-/// Its pattern, computed beside it: the node stays, so that what follows gets the same numbers as in
-/// a run of the module.
+/// Its pattern, computed beside it: the node stays, so that what follows gets the same numbers as
+/// in a run of the module.
 torch::jit::Value* insert_pattern(torch::jit::Graph& graph, torch::jit::Node* fused);
 
 /// The pattern of a call, [batch, head, query, key] as the arguments have them.

@@ -27,9 +27,9 @@ Value* product_with_values(Value* pattern) {
     if (is_one_of(use.user, {"aten::matmul", "aten::bmm"}) && use.offset == 0) {
       return use.user->output();
     }
-    if (use.offset == 0 &&
-        is_one_of(use.user, {"aten::dropout", "aten::dropout_", "aten::clone", "aten::to",
-                             "aten::contiguous", "aten::expand", "aten::reshape", "aten::view", "aten::slice"})) {
+    if (use.offset == 0 && is_one_of(use.user, {"aten::dropout", "aten::dropout_", "aten::clone",
+                                                "aten::to", "aten::contiguous", "aten::expand",
+                                                "aten::reshape", "aten::view", "aten::slice"})) {
       if (Value* found = product_with_values(use.user->output())) return found;
     }
   }

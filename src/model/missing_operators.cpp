@@ -34,7 +34,8 @@ constexpr char kOldAttention[] = "_scaled_dot_product_attention";
 constexpr char kRmsNorm[] = "rms_norm";
 constexpr char kGroupedProduct[] = "_grouped_mm";
 
-// The schemas of PyTorch 2.15, of the old attention that of 1.13. Arguments in the order of the scripts of the same names.
+// The schemas of PyTorch 2.15, of the old attention that of 1.13. Arguments in the order of the
+// scripts of the same names.
 constexpr Operator kOperators[] = {
     {kAttention,
      "(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, "
@@ -58,12 +59,14 @@ constexpr Operator kOperators[] = {
 void supply_missing_operators() {
   static std::once_flag once;
   std::call_once(once, [] {
-    static torch::Library library(torch::Library::FRAGMENT, "aten", c10::nullopt, __FILE__, __LINE__);
+    static torch::Library library(torch::Library::FRAGMENT, "aten", c10::nullopt, __FILE__,
+                                  __LINE__);
     for (const Operator& missing : kOperators) {
       const std::string name = std::string("aten::") + missing.name;
       if (c10::Dispatcher::singleton().findSchema({name, ""})) continue;
       library.def((missing.name + std::string(missing.schema)).c_str());
-      library.impl(missing.name, torch::dispatch(c10::DispatchKey::CompositeImplicitAutograd, missing.kernel()));
+      library.impl(missing.name,
+                   torch::dispatch(c10::DispatchKey::CompositeImplicitAutograd, missing.kernel()));
     }
   });
 }

@@ -74,9 +74,9 @@ struct Model::State {
   Layers graph_layers;  ///< which of the graph's outputs make up each, where the graph is the way
   /// Made when they are first wanted: the attention alone, the logits alone, the whole method.
   std::optional<torch::jit::Code> code, logits_code, whole_code;
-  std::optional<GptRecord> record;                    ///< of a model that attnviz made
-  std::string graph_problem;     ///< why the graph gives nothing; empty while it may
-  std::string observer_problem;  ///< likewise of the last observed run
+  std::optional<GptRecord> record;  ///< of a model that attnviz made
+  std::string graph_problem;        ///< why the graph gives nothing; empty while it may
+  std::string observer_problem;     ///< likewise of the last observed run
   /// Held until a text of two tokens or more has shown where the attention is. From then on nothing
   /// here changes, and any number of texts may be captured at once.
   std::mutex finding;

@@ -16,8 +16,8 @@ struct Observed {
 };
 
 /// Calls run(), and takes the result of every softmax and the pattern of every fused attention that
-/// it runs, wherever that stands in a program: in loops, in branches, or in forks. Of operators that
-/// call each other the outermost counts. Other runs, in this thread or others, are not seen.
+/// it runs, wherever that stands in a program: in loops, in branches, or in forks. Of operators
+/// that call each other the outermost counts. Other runs, in this thread or others, are not seen.
 /// Throws what run() throws, and what computing a fused operator's pattern throws.
 Observed observe_attention(const std::function<void()>& run);
 

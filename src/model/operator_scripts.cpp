@@ -12,8 +12,9 @@
 namespace attnviz {
 namespace {
 
-// Each takes the arguments of LibTorch's operator, by the names of its schema; what an older or newer
-// LibTorch has besides them is not needed here. Without dropout: models are run in evaluation mode.
+// Each takes the arguments of LibTorch's operator, by the names of its schema; what an older or
+// newer LibTorch has besides them is not needed here. Without dropout: models are run in evaluation
+// mode.
 constexpr char kScripts[] = R"(
 def attention_pattern(query, key, attn_mask: Optional[Tensor] = None, is_causal: bool = False,
                       scale: Optional[float] = None, enable_gqa: bool = False):
@@ -154,7 +155,8 @@ def _grouped_mm(self, mat2, offs: Optional[Tensor] = None, bias: Optional[Tensor
 )";
 
 const torch::jit::CompilationUnit& unit() {
-  static const std::shared_ptr<torch::jit::CompilationUnit> compiled = torch::jit::compile(kScripts);
+  static const std::shared_ptr<torch::jit::CompilationUnit> compiled =
+      torch::jit::compile(kScripts);
   return *compiled;
 }
 

@@ -8,8 +8,8 @@
 
 namespace attnviz {
 
-// Operators of newer LibTorches, spelt out in TorchScript: one definition for whoever runs them, puts
-// them into a graph, or computes the pattern that a fused operator does not give.
+// Operators of newer LibTorches, spelt out in TorchScript: one definition for whoever runs them,
+// puts them into a graph, or computes the pattern that a fused operator does not give.
 
 /// The graph of `name`, with nothing left to inline: a copy, to be changed freely.
 /// name: a function of operator_scripts.cpp.

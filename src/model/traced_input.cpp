@@ -16,13 +16,15 @@ using checkpoint::PickleDict;
 using checkpoint::PickleTuple;
 using checkpoint::PickleValue;
 
-/// Of {"forward": (ids, ...), ...} the ids.
+/// Of {"forward": [ids, ...], ...} the ids.
 const at::Tensor* first_tensor(const PickleValue* value) {
   if (value == nullptr) return nullptr;
   if (const auto* tensor = value->as<at::Tensor>()) return tensor;
-  if (const auto* tuple = value->as<PickleTuple>()) {
-    return tuple->items.empty() ? nullptr : first_tensor(tuple->items[0]);
-  }
+  const auto first_of = [](const checkpoint::PickleItems& items) {
+    return items.empty() ? nullptr : first_tensor(items[0]);
+  };
+  if (const auto* tuple = value->as<PickleTuple>()) return first_of(tuple->items);
+  if (const auto* list = value->as<checkpoint::PickleList>()) return first_of(list->items);
   const auto* dict = value->as<PickleDict>();
   if (dict == nullptr) return nullptr;
   for (const auto& [name, inputs] : dict->items) {
@@ -87,8 +89,8 @@ ModelError run_error(const std::filesystem::path& path, std::size_t n_tokens,
                      const std::exception& error) {
   const auto traced = read_traced_input(path);
   const std::string note = traced ? length_note(*traced, n_tokens) : "";
-  return ModelError(path.string() + " fails on " + std::to_string(n_tokens) +
-                    " tokens: " + note + first_line(error));
+  return ModelError(path.string() + " fails on " + std::to_string(n_tokens) + " tokens: " + note +
+                    first_line(error));
 }
 
 }  // namespace attnviz

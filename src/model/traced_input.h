@@ -22,8 +22,8 @@ struct TracedInput {
 /// module, an older or a damaged file, and an example that is no [batch, tokens].
 std::optional<TracedInput> read_traced_input(const std::filesystem::path& path);
 
-/// Calls run with token 0, [1, n] int64 on `device`, and gives the first n that it succeeds with: 2, or
-/// as many tokens as the module was traced with. Throws what run throws, where neither works.
+/// Calls run with token 0, [1, n] int64 on `device`, and gives the first n that it succeeds with:
+/// 2, or as many tokens as the module was traced with. Throws what run throws, where neither works.
 std::int64_t run_on_sample(const std::filesystem::path& path, const std::string& device,
                            const std::function<void(const at::Tensor& ids)>& run);
 

@@ -93,9 +93,8 @@ void BatchStages::look_at_model() {
     most_heads_ = std::max(most_heads_, static_cast<std::uint64_t>(n));
   }
   // How large the pictures are depends on layers and heads, hardly on the text.
-  const Attended attended =
-      attnviz::attend(take_ids(model_->sample_ids(), nullptr, std::nullopt), *model_, nullptr,
-                      options_.show.figure.choice);
+  const Attended attended = attnviz::attend(take_ids(model_->sample_ids(), nullptr, std::nullopt),
+                                            *model_, nullptr, options_.show.figure.choice);
   const View view = view_of(attended, false);
   FigureOptions figure = options_.show.figure;
   figure.focus = {};

@@ -47,8 +47,8 @@ std::vector<TokenIds> read_ids(const std::string& list_or_file) {
   if (const auto ids = listed_ids(list_or_file)) return {*ids};
   std::error_code error;
   if (!std::filesystem::exists(list_or_file, error)) {
-    throw UsageError("--ids takes token ids such as 5,3,8, or a JSON file of them; " + list_or_file +
-                     " is neither");
+    throw UsageError("--ids takes token ids such as 5,3,8, or a JSON file of them; " +
+                     list_or_file + " is neither");
   }
   const nlohmann::json json =
       nlohmann::json::parse(shallow(read_file(list_or_file)), nullptr, /*allow_exceptions=*/false);

@@ -179,14 +179,13 @@ Attended attend(Shown shown, Model& model, const Tokenizer* tokenizer, const Hea
   const OneBlasThread one_thread;
   Attended attended;
   attended.patterns = select_heads(patterns_of(model, shown.ids), choice);
-  attended.keys = named_tokens({{}, shown.ids}, attended.patterns.n_keys(), 0, tokenizer,
-                               shown.has_tokens);
+  attended.keys =
+      named_tokens({{}, shown.ids}, attended.patterns.n_keys(), 0, tokenizer, shown.has_tokens);
   attended.queries = attended.keys;
   shown.tokens = plain_labels(attended.keys.pieces);
   shown.capture = to_string(model.capture_mode());
   if (attended.patterns.has_sinks) {
-    shown.remarks.emplace_back(
-        "rows sum to less than 1: a sink that is no token takes the rest");
+    shown.remarks.emplace_back("rows sum to less than 1: a sink that is no token takes the rest");
   }
   fill_heads(shown, attended.patterns);
   attended.shown = std::move(shown);

@@ -139,7 +139,8 @@ Source SnapshotMaker::source() const {
 Snapshot SnapshotMaker::take(const std::string& text, std::optional<std::int64_t> max_tokens,
                              const std::vector<FigureKind>& figures,
                              std::vector<std::string>* pngs) {
-  const Attended attended = attend(tokenize(text, tokenizer_, max_tokens), *model_, &tokenizer_, {});
+  const Attended attended =
+      attend(tokenize(text, tokenizer_, max_tokens), *model_, &tokenizer_, {});
   require_no_sinks(attended);
   ShowOptions options;
   options.figures = figures;

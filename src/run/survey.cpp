@@ -30,8 +30,8 @@ bool has_no_effect(const HeadFindings& head) {
 /// Empty where none is needed.
 std::filesystem::path vocabulary_of(const SurveyOptions& options) {
   const auto is_ids = [](const SurveyText& text) { return !text.ids.empty(); };
-  const bool are_ids = !options.texts.empty() &&
-                       std::all_of(options.texts.begin(), options.texts.end(), is_ids);
+  const bool are_ids =
+      !options.texts.empty() && std::all_of(options.texts.begin(), options.texts.end(), is_ids);
   return options.vocabulary.empty() && !are_ids ? built_in_vocabulary() : options.vocabulary;
 }
 

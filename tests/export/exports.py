@@ -5,7 +5,7 @@
     exports.py --list
 
     exports.py tests/data/exports --small early_exit_scripted encoder_scripted encoder_traced \
-        family_gpt_oss family_qwen3 multihead_no_weights_scripted multihead_unmasked_traced \
+        family_gpt_oss family_qwen3 fixed_length_traced head_by_head_scripted multihead_no_weights_scripted multihead_unmasked_traced \
         nanogpt_scripted nanogpt_traced nanogpt_traced_on_cuda rms_norm_scripted
 
 makes those that are kept for the tests.
@@ -302,32 +302,37 @@ class MinAttention(Projections):
         super().__init__()
         self.register_buffer("mask", torch.tril(torch.ones(POSITIONS, POSITIONS)).view(1, 1, POSITIONS, POSITIONS))
         self.dropout = nn.Dropout(0.1)
-        self.kept = []
 
     def forward(self, x):
         q, k, v = self.project(x)
         n = x.shape[1]
         scores = q @ k.transpose(-2, -1) * (1.0 / self.size ** 0.5)
-        pattern = F.softmax(scores.masked_fill(self.mask[:, :, :n, :n] == 0, float("-inf")), dim=-1)
-        if not torch.jit.is_scripting() and not torch.jit.is_tracing():
-            self.kept.append(pattern)
+        pattern = torch.softmax(scores.masked_fill(self.mask[:, :, :n, :n] == 0, float("-inf")), -1)
         return self.out((self.dropout(pattern) @ v).transpose(1, 2).flatten(2))
+
+
+def softmaxes_of(module, ids):
+    """The results of torch.softmax, in order."""
+    kept, softmax = [], torch.softmax
+
+    def keep(scores, dim):
+        kept.append(softmax(scores, dim))
+        return kept[-1]
+
+    torch.softmax = keep
+    with torch.no_grad():
+        module(ids)
+    torch.softmax = softmax
+    return [pattern[0] for pattern in kept]
 
 
 def min_gpt(save):
     module = gpt_of(MinAttention)
-    ids = ids_of()
-    with torch.no_grad():
-        module(ids)
-    expected = [block.attention.kept.pop()[0] for block in module.blocks]
-    for block in module.blocks:
-        del block.attention.kept
-    return save(module), ids, expected
+    return save(module), ids_of(), softmaxes_of(module, ids_of())
 
 
-@export("mingpt_traced")
-def _():
-    return min_gpt(traced)
+EXPORTS["mingpt_scripted"] = lambda: min_gpt(scripted)
+EXPORTS["mingpt_traced"] = lambda: min_gpt(traced)
 
 
 # Control flow that depends on the input: the graph cannot be unrolled.
@@ -429,21 +434,6 @@ def _():
 def _():
     torch.manual_seed(0)
     return both_of(shaken(Forked(CausalAttention)), scripted)
-
-
-def softmaxes_of(module, ids):
-    """The results of torch.softmax, in order."""
-    kept, softmax = [], torch.softmax
-
-    def keep(scores, dim):
-        kept.append(softmax(scores, dim))
-        return kept[-1]
-
-    torch.softmax = keep
-    with torch.no_grad():
-        module(ids)
-    torch.softmax = softmax
-    return [pattern[0] for pattern in kept]
 
 
 @export("branch_scripted")
@@ -685,6 +675,22 @@ def _():
 # Odd but legal modules.
 
 
+class FixedLength(Gpt):
+    """Whose trace holds the length of its example."""
+
+    def forward(self, ids):
+        x = self.tokens(ids) + self.positions(torch.arange(LENGTH))
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.norm(x))
+
+
+@export("fixed_length_traced")
+def _():
+    torch.manual_seed(0)
+    return both_of(shaken(FixedLength(CausalAttention)), traced)
+
+
 class Returning(Gpt):
     """A dictionary, as transformers' outputs."""
 
@@ -809,17 +815,6 @@ FAMILIES = {
 }
 
 
-class Logits(nn.Module):
-    """What of a model of transformers can be traced: ids in, logits out, no cache."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, ids):
-        return self.model(input_ids=ids, use_cache=False).logits
-
-
 def family(name, attention=None):
     import transformers
 
@@ -834,17 +829,18 @@ def family(name, attention=None):
         config._attn_implementation = implementation
         model = shaken(model_class(config).float())
         model.tie_weights()
+        model.config.use_cache = False  # a cache cannot be traced
         return model
 
     with torch.no_grad():
-        attention_of = made("eager")(input_ids=ids, output_attentions=True, use_cache=False).attentions
+        attention_of = made("eager")(ids, output_attentions=True).attentions
     model = made(attention)
     if name == "falcon_alibi" and attention is None:
         # transformers scales the bias in another place than in its own eager attention: other numbers
         with torch.no_grad(), Recorder() as recorder:
-            model(input_ids=ids, use_cache=False)
-        return traced(Logits(model), ids), ids, recorder.patterns
-    return traced(Logits(model), ids), ids, [layer[0] for layer in attention_of]
+            model(ids)
+        return traced(model, ids), ids, recorder.patterns
+    return traced(model, ids), ids, [layer[0] for layer in attention_of]
 
 
 for name in FAMILIES:

@@ -33,6 +33,9 @@ constexpr Kind kKinds[] = {
      "`attnviz info` says what the file is. A checkpoint needs `attnviz import`; a file that is "
      "cut "
      "off or damaged has to be copied again."},
+    {"MissingOperatorError", "A model calls an operator that this LibTorch lacks.",
+     "The message ends with the command that builds attnviz against a newer one, where there is "
+     "one (`ATTNVIZ_TORCH`)."},
     {"ShapeError", "Tensors do not belong together.",
      "From the program, this is a model that gives something other than attention; from the "
      "library, the argument that is named has another shape or dtype than its header says."},
@@ -106,9 +109,10 @@ TEST(ErrorCatalogue, HoldsEveryMessageOfTheSources) {
 TEST(ErrorCatalogue, KnowsEveryTypeOfTheHeader) {
   const std::string header = read_file(kTop / "include/attnviz/error.h");
   std::size_t n_types = 0;
-  for (auto at = header.find(" : Error {"); at != std::string::npos;
-       at = header.find(" : Error {", at + 1)) {
-    ++n_types;
+  for (const std::string base : {" : Error {", " : ModelError {"}) {
+    for (auto at = header.find(base); at != std::string::npos; at = header.find(base, at + 1)) {
+      ++n_types;
+    }
   }
   EXPECT_EQ(n_types, std::size(kKinds));
   for (const Kind& kind : kKinds) EXPECT_FALSE(messages(kind.type).empty()) << kind.type;

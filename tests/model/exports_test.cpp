@@ -1,5 +1,5 @@
-// GPTs as a current PyTorch exports them, with the attention that it computes itself: a few of those that
-// tests/export/exports.py makes (with --small), so that no test needs that PyTorch.
+// GPTs as a current PyTorch exports them, with the attention that it computes itself: a few of
+// those that tests/export/exports.py makes (with --small), so that no test needs that PyTorch.
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
@@ -83,7 +83,7 @@ TEST_P(Exports, LetTheirHeadsBeTakenOutOrSayWhyNot) {
     EXPECT_THROW(GatedModel{path()}, ModelError);
     return;
   }
-  GatedModel gated(path());
+  GatedModel gated(path());  // a trace of one length, too
   const double whole = gated.run(expected.ids, gated.open_gates()).loss;
   const at::Tensor logits = model.logits(expected.ids);
   const auto n = std::int64_t(expected.ids.size()) - 1;

@@ -39,8 +39,8 @@ TEST(MissingOperators, RmsNormDividesByTheRootOfTheMeanSquare) {
   const at::Tensor y = call("aten::rms_norm", x, std::vector<std::int64_t>{2}, weight, 0.5);
   // sqrt((9 + 16) / 2 + 0.5), sqrt(1 + 0.5)
   const double a = std::sqrt(13.0), b = std::sqrt(1.5);
-  EXPECT_TRUE(at::allclose(y.to(at::kDouble), torch::tensor({{6 / a, -40 / a}, {2 / b, 10 / b}},
-                                                            at::kDouble)))
+  EXPECT_TRUE(at::allclose(y.to(at::kDouble),
+                           torch::tensor({{6 / a, -40 / a}, {2 / b, 10 / b}}, at::kDouble)))
       << y;
 }
 
@@ -48,7 +48,8 @@ TEST(MissingOperators, RmsNormWithoutEpsilonTakesTheTypesOwn) {
   const at::Tensor zero = torch::full({1, 2}, 1e-4F);
   const at::Tensor y = call("aten::rms_norm", zero, std::vector<std::int64_t>{2});
   EXPECT_NEAR(y[0][0].item<double>(), 1e-4 / std::sqrt(1e-8 + std::ldexp(1.0, -23)), 1e-6);
-  const at::Tensor wide = call("aten::rms_norm", zero.to(at::kDouble), std::vector<std::int64_t>{2});
+  const at::Tensor wide =
+      call("aten::rms_norm", zero.to(at::kDouble), std::vector<std::int64_t>{2});
   EXPECT_NEAR(wide[0][0].item<double>(), 1, 1e-7);
 }
 
@@ -64,8 +65,8 @@ TEST(MissingOperators, AttentionOfRectanglesIsCausalFromTheFirstKey) {
   // With equal scores a row is the mean of the values that it sees.
   const at::Tensor q = torch::zeros({1, 1, 2, 2}), k = torch::zeros({1, 1, 3, 2});
   const at::Tensor v = torch::tensor({1.0F, 3.0F, 8.0F}).view({1, 1, 3, 1});
-  const at::Tensor causal = call("aten::scaled_dot_product_attention", q, k, v,
-                                 c10::optional<at::Tensor>(), 0.0, true);
+  const at::Tensor causal =
+      call("aten::scaled_dot_product_attention", q, k, v, c10::optional<at::Tensor>(), 0.0, true);
   EXPECT_TRUE(at::allclose(causal.flatten(), torch::tensor({1.0F, 2.0F}))) << causal;
   const at::Tensor mask = torch::tensor({{false, true, true}, {true, true, true}});
   const at::Tensor masked =

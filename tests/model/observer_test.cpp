@@ -170,9 +170,11 @@ def forward(self, ids):
 }
 
 TEST_F(Observed, LeavesASinkOutAndSaysSo) {
-  const std::string source = attend_by(
-      "torch.softmax(torch.cat([scores, torch.zeros_like(scores[:, :, :, :1])], -1), -1)"
-      "[:, :, :, :-1]") + R"(
+  const std::string source =
+      attend_by(
+          "torch.softmax(torch.cat([scores, torch.zeros_like(scores[:, :, :, :1])], -1), -1)"
+          "[:, :, :, :-1]") +
+      R"(
 def forward(self, ids):
     return self.attend(torch.embedding(self.table, ids))
 )";
