@@ -8,7 +8,9 @@
 namespace attnviz {
 
 bool says_nothing(const at::Tensor& values, bool causal) {
-  return causal && n_seen(0, values.size(0), values.size(1)) <= 1;
+  if (!causal || values.numel() == 0 || n_seen(0, values.size(0), values.size(1)) > 1) return false;
+  const float own = *values.data_ptr<float>();
+  return !(own > 0 && own < 1 - 1e-4F);  // a sink may take a part of it
 }
 
 double largest_weight(const at::Tensor& values, bool causal) {

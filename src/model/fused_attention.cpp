@@ -82,13 +82,14 @@ Value* insert_pattern(Graph& graph, Node* fused) {
 at::Tensor pattern_of(const FusedAttention& fused, const c10::FunctionSchema& schema,
                       c10::ArrayRef<const c10::IValue> arguments) {
   torch::jit::Stack stack;
-  const auto& wanted = script_schema(fused.pattern).arguments();
-  const auto at = places(fused.pattern, schema);
+  const std::string script = fused.pattern;
+  const auto& wanted = script_schema(script).arguments();
+  const auto at = places(script, schema);
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     stack.push_back(at[i] && *at[i] < arguments.size() ? arguments[*at[i]]
                                                        : wanted[i].default_value().value());
   }
-  run_script(fused.pattern, stack);
+  run_script(script, stack);
   return stack.at(0).toTensor();
 }
 
