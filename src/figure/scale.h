@@ -15,8 +15,8 @@ namespace attnviz {
   return std::log(value / range.low) / std::log(range.high / range.low);
 }
 
-/// values: [query, key] float32. Whether the first row has one key to attend to, and gives it all: a
-/// sink that is no token may take a part.
+/// values: [query, key] float32. Whether the first row has one key to attend to, and gives it all:
+/// a sink that is no token may take a part.
 [[nodiscard]] bool says_nothing(const at::Tensor& values, bool causal);
 
 /// values: [query, key] float32, contiguous. The largest weight that may set a colour scale: a

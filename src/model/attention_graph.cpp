@@ -173,8 +173,9 @@ class Depths {
   void write_through(const Node* node, std::int64_t depth) {
     const auto* schema = node->maybeSchema();
     if (schema == nullptr || !schema->is_mutable()) return;
+    constexpr int kLongestChain = 8;  // of views of views
     const Value* value = node->input(0);
-    for (int i = 0; i < 8; ++i) {
+    for (int i = 0; i < kLongestChain; ++i) {
       depths_[value] = std::max(of(value), depth);
       if (!value->node()->kind().is_aten() || value->node()->inputs().empty()) return;
       value = value->node()->input(0);

@@ -14,6 +14,7 @@
 #include "model/find_attention.h"
 #include "model/gated_graph.h"
 #include "model/model_file.h"
+#include "model/quiet.h"
 #include "model/traced_input.h"
 
 namespace attnviz {
@@ -156,6 +157,7 @@ std::vector<std::string> mask_script(const std::filesystem::path& model,
       model, {.trusted = trusted});  // says what is wrong with a model whose heads cannot be found
   require_heads(checked.n_heads(), {}, heads);
   torch::NoGradGuard no_grad;
+  const Quiet quiet;
   try {
     Module module = load_torchscript(model, {.trusted = trusted, .as_stored = true});
     const Module runnable = load_torchscript(model, {.trusted = trusted});

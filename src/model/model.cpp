@@ -111,17 +111,19 @@ void Model::State::cut_graph() {
     return;
   }
   try {
-    const auto graph = flat_graph(module, method());
-    facts = find_facts(*graph, module);  // where it cannot be cut, all that is known
     attention = cut_attention_graph(module, method());
     facts = attention.facts;
-    if (attention.graph->outputs().empty()) {
-      graph_problem = "its " + std::string(method()) + " has no softmax";
-    }
+    if (!attention.graph->outputs().empty()) return;
+    graph_problem = "its " + std::string(method()) + " has no softmax";
   } catch (const Error& error) {
     graph_problem = error.what();
   } catch (const std::exception& error) {
     graph_problem = first_line(error);
+  }
+  try {
+    facts = find_facts(*flat_graph(module, method()), module);
+  } catch (const std::exception&) {
+    // The problem is told where the attention is asked for.
   }
 }
 
