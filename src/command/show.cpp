@@ -137,8 +137,8 @@ int show(const ShowArguments& arguments) {
     }
   }
   ShowOptions options = arguments.options;
-  check_no_clash({arguments.file.value_or(""), options.model, options.findings, options.attention,
-                  options.dump.tokens},
+  check_no_clash({arguments.file.value_or(""), arguments.ids, options.model, options.findings,
+                  options.attention, options.dump.tokens},
                  {options.html, options.save_attention});
   tell_of_cut_files();
   options.by_ids = !arguments.ids.empty();

@@ -54,12 +54,18 @@ def _scaled_dot_product_attention(query, key, value, attn_mask: Optional[Tensor]
 def heads_of(x, num_head: int):
     return x.view([x.size(0), x.size(1), num_head, -1]).transpose(1, 2)
 
+def padded(x):
+    # Padding masks make nn.TransformerEncoder run on nested tensors, whose rows are as long as texts.
+    if x.is_nested:
+        x = x.to_padded_tensor(0.0)
+    return x
+
 def multi_head_pattern(query, key, embed_dim: int, num_head: int, qkv_weight, qkv_bias,
                        mask: Optional[Tensor] = None, mask_type: Optional[int] = None):
     w_q, w_k, w_v = torch.chunk(qkv_weight, 3, 0)
     b_q, b_k, b_v = torch.chunk(qkv_bias, 3, 0)
-    q = heads_of(torch.linear(query, w_q, b_q), num_head)
-    k = heads_of(torch.linear(key, w_k, b_k), num_head)
+    q = heads_of(torch.linear(padded(query), w_q, b_q), num_head)
+    k = heads_of(torch.linear(padded(key), w_k, b_k), num_head)
     scores = torch.matmul(q / float(q.size(-1)) ** 0.5, k.transpose(-2, -1))
     if mask is not None:
         # Padding [B, T], or [T, T], or [B, heads, T, T]; whatever is not 0 is masked, as the operator has it.
@@ -82,7 +88,7 @@ def multi_head(query, key, value, embed_dim: int, num_head: int, qkv_weight, qkv
 def encoder_layer_pattern(src, embed_dim: int, num_heads: int, qkv_weight, qkv_bias, norm_first: bool,
                           eps: float, norm_weight_1, norm_bias_1, mask: Optional[Tensor] = None,
                           mask_type: Optional[int] = None):
-    x = src
+    x = padded(src)
     if norm_first:
         x = torch.layer_norm(x, [embed_dim], norm_weight_1, norm_bias_1, eps)
     return multi_head_pattern(x, x, embed_dim, num_heads, qkv_weight, qkv_bias, mask, mask_type)

@@ -41,7 +41,8 @@ void read_json(const std::string& line, TextRead& read) {
     throw TextError("the line's \"prefix\" is no string");
   }
   if (has_ids) read.ids = ids_of_json(json["ids"]);
-  read.text = has_ids ? json["ids"].dump() : json["text"].get<std::string>();
+  // What is hashed: the same numbers as a text are another text.
+  read.text = has_ids ? "ids " + json["ids"].dump() : json["text"].get<std::string>();
 }
 
 }  // namespace

@@ -608,6 +608,22 @@ def padded(save):
     return save(module), ids, multihead_patterns(module, ids)
 
 
+class PaddedNested(Encoder):
+    """With the padding mask alone: nn.TransformerEncoder then runs on nested tensors."""
+
+    def forward(self, ids):
+        x = self.tokens(ids) + self.positions(torch.arange(ids.shape[1], device=ids.device))
+        return self.head(self.encoder(x, src_key_padding_mask=ids == 0))
+
+
+def padded_nested(save):
+    torch.manual_seed(0)
+    module = shaken(PaddedNested(nested=True))
+    return save(module), ids_of(), multihead_patterns(module, ids_of())
+
+
+EXPORTS["encoder_padded_nested_scripted"] = lambda: padded_nested(scripted)
+EXPORTS["encoder_padded_nested_traced"] = lambda: padded_nested(traced)
 EXPORTS["encoder_padded_scripted"] = lambda: padded(scripted)
 EXPORTS["encoder_padded_traced"] = lambda: padded(traced)
 

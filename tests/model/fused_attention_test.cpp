@@ -5,13 +5,16 @@
 #include <limits>
 
 #include "attnviz/model.h"
+#include "model/missing_operators.h"
 #include "test_models.h"
 
 namespace attnviz {
 namespace {
 
-/// scaled_dot_product_attention came with LibTorch 2.0 and has been given arguments since.
+/// scaled_dot_product_attention came with LibTorch 2.0, and was given arguments until 2.5; before 2.0
+/// it is ours.
 bool fused_attention_takes(const std::string& argument) {
+  supply_missing_operators();
   const auto found =
       c10::Dispatcher::singleton().findSchema({"aten::scaled_dot_product_attention", ""});
   return found && found->schema().argumentIndexWithName(argument).has_value();
