@@ -11,8 +11,8 @@
 namespace attnviz {
 namespace {
 
-/// scaled_dot_product_attention came with LibTorch 2.0, and was given arguments until 2.5; before 2.0
-/// it is ours.
+/// scaled_dot_product_attention came with LibTorch 2.0, and was given arguments until 2.5;
+/// before 2.0 it is ours.
 bool fused_attention_takes(const std::string& argument) {
   supply_missing_operators();
   const auto found =
