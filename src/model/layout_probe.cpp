@@ -15,6 +15,8 @@ at::Tensor changes(const at::Tensor& before, const at::Tensor& after) {
 }  // namespace
 
 void check_layout(const Gpt& gpt) {
+  // LibTorch 2.6 rounds otherwise from one run to the next; what is moved is moved by 1 or so.
+  constexpr double kRounding = 1e-5;
   torch::NoGradGuard no_grad;
   const GptConfig& config = gpt.record.config;
   torch::jit::Module probed = gpt.module->deepcopy();
@@ -35,7 +37,7 @@ void check_layout(const Gpt& gpt) {
           changes(before[std::size_t(layer)], patterns_of(probed, ids)[std::size_t(layer)]);
       own.copy_(saved);
       moved[head] = 0;  // it may move, and need not: a head whose keys are all zero does not
-      if (moved.max().item<double>() == 0) continue;
+      if (moved.max().item<double>() <= kRounding) continue;
       throw ModelError("the weights are not laid out as expected: moving the queries of " +
                        to_string(HeadId{int(layer), head_number(config.kept, layer, head)}) +
                        " moves other heads, too; nothing was changed");
