@@ -2,9 +2,10 @@
 
 Usage: /usr/bin/python3 tests/judge/patterns.py ATTNVIZ MODEL
 
-MODEL is one that `attnviz train` made. There are two judges: PyTorch running the same module, and the
-forward pass written down here a second time, from the parameters as include/attnviz/gpt.h names them;
-both in float32, as attnviz computes. Exit status 77 (skipped) without PyTorch.
+MODEL is one that `attnviz train` made. The truth is the forward pass written down here a second time, from
+the parameters as include/attnviz/gpt.h names them, in float64. attnviz computes in float32 and rounds, as
+PyTorch does that runs the same module: attnviz may be off by twice as much as PyTorch at most, whatever
+that is with one LibTorch or another. Exit status 77 (skipped) without PyTorch.
 """
 
 import json
@@ -23,7 +24,8 @@ except ImportError:
     sys.exit(77)
 
 N_TEXTS = 200
-MOST = 1e-5
+MOST_OF_PYTORCH = 2  # times as far from the truth as PyTorch is
+SANE = 1e-4  # PyTorch's own distance, in weights between 0 and 1
 PIECES = ["the", " cat", " sat", "To be", ", or not", "\n", "  ", "\t", "3.14", " question", "é", "日本", "שלום",
           "مرحبا", "😀", "\u200d", "\u0301", "'s", "{x: [1]}", "ZZtop", "_", "...", " attention", "\r\n", "\u00a0"]
 
@@ -82,7 +84,7 @@ def largest_difference(layers, others):
 
 def main(attnviz, model):
     module = torch.jit.load(model).float()
-    weights = {name: value.detach() for name, value in module.state_dict().items()}
+    weights = {name: value.detach().double() for name, value in module.state_dict().items()}
     rng = random.Random(0)
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
@@ -91,7 +93,7 @@ def main(attnviz, model):
                 file.write(json.dumps({"id": f"t{i:03}", "text": random_text(rng)}) + "\n")
         subprocess.run([attnviz, "batch", "texts.jsonl", "--model", model, "--out-dir", "out", "--figures", "none",
                         "--save-attention", "--quiet"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-        of_module = of_formulas = 0.0
+        ours = pytorchs = 0.0
         n_weights = longest = 0
         files = sorted((folder / "out").glob("*.safetensors"))
         assert len(files) == N_TEXTS, f"{len(files)} of {N_TEXTS} texts were done"
@@ -101,13 +103,14 @@ def main(attnviz, model):
             layers = [saved[f"layer_{i}"] for i in range(len(saved))]
             with torch.no_grad():
                 run = [pattern[0] for pattern in module.forward_with_attention(ids[None])[1]]
-            of_module = max(of_module, largest_difference(layers, run))
-            of_formulas = max(of_formulas, largest_difference(layers, patterns_of(weights, ids, len(layers), len(layers[0]))))
+            truth = patterns_of(weights, ids, len(layers), len(layers[0]))
+            ours = max(ours, largest_difference(layers, truth))
+            pytorchs = max(pytorchs, largest_difference(run, truth))
             n_weights += sum(layer.numel() for layer in layers)
             longest = max(longest, len(ids))
-    print(f"{len(files)} texts of up to {longest} tokens, {n_weights} weights: the largest difference to the module in "
-          f"PyTorch is {of_module:.1e}, to the formulas {of_formulas:.1e}")
-    return max(of_module, of_formulas) <= MOST
+    print(f"{len(files)} texts of up to {longest} tokens, {n_weights} weights: the largest difference to the formulas in "
+          f"float64 is {ours:.1e}; that of the module in PyTorch {pytorchs:.1e}")
+    return ours <= MOST_OF_PYTORCH * pytorchs and pytorchs <= SANE
 
 
 if __name__ == "__main__":
