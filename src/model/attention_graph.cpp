@@ -161,9 +161,9 @@ class Depths {
     for (const Value* input : node->inputs()) depth = std::max(depth, of(input));
     const std::int64_t outside = depth;
     for (const Block* inner : node->blocks()) depth = std::max(depth, walk(inner, outside));
+    const bool is_fused = fused_attention(*node) != nullptr;
     for (const Value* output : node->outputs()) {
-      const bool holds_pattern = fused_attention(*node) != nullptr || patterns_.contains(output);
-      depths_[output] = depth + (holds_pattern ? 1 : 0);
+      depths_[output] = depth + (is_fused || patterns_.contains(output) ? 1 : 0);
     }
     write_through(node, depth);
     return depth;
@@ -188,7 +188,7 @@ class Depths {
 
 }  // namespace
 
-bool is_softmax(const std::string& name) {
+bool is_softmax(std::string_view name) {
   static constexpr const char* kNames[] = {"aten::softmax", "aten::_softmax",
                                            "aten::special_softmax", "aten::_safe_softmax",
                                            "aten::_masked_softmax"};

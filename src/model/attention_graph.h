@@ -4,6 +4,7 @@
 #include <torch/csrc/jit/ir/ir.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/graph_facts.h"
@@ -22,7 +23,7 @@ struct AttentionGraph {
 };
 
 /// aten::softmax, or one of its other names.
-bool is_softmax(const std::string& name);
+bool is_softmax(std::string_view name);
 
 /// A method with everything it calls put in its place: loops over layers unrolled, dropout off.
 /// Throws ModelError where `method` wants an argument of unknown use.

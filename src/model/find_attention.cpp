@@ -46,11 +46,6 @@ std::vector<std::size_t> find_attention(const std::vector<at::Tensor>& found,
   return kept;
 }
 
-/// [heads, T, T]
-at::Tensor heads_of(const at::Tensor& tensor, std::int64_t n_tokens) {
-  return (tensor.dim() == 4 ? tensor.squeeze(0) : tensor).narrow(-1, 0, n_tokens);
-}
-
 }  // namespace
 
 bool is_attention(const at::Tensor& tensor, std::int64_t n_tokens) {
@@ -87,15 +82,22 @@ std::vector<std::size_t> flattened(const Layers& layers) {
   return all;
 }
 
+at::Tensor joined(std::vector<at::Tensor> heads) {
+  for (at::Tensor& part : heads) {
+    if (part.dim() == 4) part = part.squeeze(0);
+  }
+  return heads.size() == 1 ? heads[0] : at::cat(heads);
+}
+
 std::vector<at::Tensor> joined_heads(const std::vector<at::Tensor>& found, const Layers& layers,
                                      std::int64_t n_tokens) {
-  std::vector<at::Tensor> joined;
+  std::vector<at::Tensor> all;
   for (const auto& layer : layers) {
     std::vector<at::Tensor> heads;
-    for (const std::size_t i : layer) heads.push_back(heads_of(found.at(i), n_tokens));
-    joined.push_back(heads.size() == 1 ? heads[0] : at::cat(heads));
+    for (const std::size_t i : layer) heads.push_back(found.at(i).narrow(-1, 0, n_tokens));
+    all.push_back(joined(std::move(heads)));
   }
-  return joined;
+  return all;
 }
 
 std::string shapes_of(const std::vector<at::Tensor>& tensors) {

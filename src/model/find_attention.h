@@ -32,6 +32,9 @@ Layers find_layers(const std::vector<at::Tensor>& found, const std::vector<std::
 /// All indices, in order.
 std::vector<std::size_t> flattened(const Layers& layers);
 
+/// [heads, ...] of what the softmaxes of one layer gave, [heads, ...] each or with a batch of one.
+at::Tensor joined(std::vector<at::Tensor> heads);
+
 /// Per layer [heads, T, T], of results of softmaxes; sinks are left out.
 std::vector<at::Tensor> joined_heads(const std::vector<at::Tensor>& found, const Layers& layers,
                                      std::int64_t n_tokens);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "model/operator_scripts.h"
@@ -64,7 +65,7 @@ std::vector<Value*> results(Graph& graph, std::vector<Value*> values) {
 
 }  // namespace
 
-const FusedAttention* fused_attention(const std::string& name) {
+const FusedAttention* fused_attention(std::string_view name) {
   const auto* found = std::find_if(std::begin(kFused), std::end(kFused),
                                    [&](const FusedAttention& fused) { return name == fused.name; });
   return found == std::end(kFused) ? nullptr : found;

@@ -3,7 +3,7 @@
 #include <ATen/core/stack.h>
 #include <torch/csrc/jit/ir/ir.h>
 
-#include <string>
+#include <string_view>
 
 namespace attnviz {
 
@@ -17,7 +17,7 @@ struct FusedAttention {
 };
 
 /// Null for any other operator.
-const FusedAttention* fused_attention(const std::string& name);
+const FusedAttention* fused_attention(std::string_view name);
 const FusedAttention* fused_attention(const torch::jit::Node& node);
 
 /// Its pattern, computed beside it: the node stays, so that what follows gets the same numbers as

@@ -5,6 +5,7 @@
 #include "attnviz/error.h"
 #include "model/attention_graph.h"
 #include "model/fused_attention.h"
+#include "model/traced_input.h"
 
 namespace attnviz {
 namespace {
@@ -37,6 +38,22 @@ Value* product_with_values(Value* pattern) {
 }
 
 }  // namespace
+
+LayerSoftmaxes find_softmaxes(const Module& module, const std::string& method,
+                              const std::filesystem::path& path, const std::string& device) {
+  const AttentionGraph attention = cut_attention_graph(module, method);
+  const torch::jit::Code code(attention.graph, "attention");
+  std::vector<at::Tensor> found;
+  const std::int64_t n = run_on_sample(path, device, [&](const at::Tensor& ids) {
+    found = run_graph_code(code, {module._ivalue(), ids});
+  });
+  LayerSoftmaxes softmaxes{find_layers(found, attention.depths, n), {}, attention.facts};
+  for (const auto& layer : softmaxes.layers) {
+    softmaxes.n_heads.emplace_back();
+    for (const std::size_t i : layer) softmaxes.n_heads.back().push_back(found[i].size(-3));
+  }
+  return softmaxes;
+}
 
 std::shared_ptr<Graph> open_graph(const Module& module, const std::string& method) {
   std::shared_ptr<Graph> graph = flat_graph(module, method);

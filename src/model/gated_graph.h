@@ -4,12 +4,29 @@
 #include <torch/csrc/jit/ir/ir.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "model/find_attention.h"
+#include "model/graph_facts.h"
+
 namespace attnviz {
+
+/// The softmaxes of a method that are attention, as its cut graph shows them.
+struct LayerSoftmaxes {
+  Layers layers;                                   ///< indices, in the order of the graph
+  std::vector<std::vector<std::int64_t>> n_heads;  ///< per layer of each of its softmaxes
+  GraphFacts facts;
+};
+
+/// Runs the method on a sample. path: the module's file, which knows what it was traced with.
+/// Throws what cut_attention_graph, find_layers and the module throw.
+LayerSoftmaxes find_softmaxes(const torch::jit::Module& module, const std::string& method,
+                              const std::filesystem::path& path, const std::string& device);
 
 /// flat_graph, with fused attention taken apart: each pattern is a softmax, and is multiplied with
 /// values.

@@ -59,21 +59,14 @@ void GatedModel::State::build_graph() {
   torch::NoGradGuard no_grad;
   const Quiet quiet;
   const char* method = module.find_method("forward") ? "forward" : "forward_with_attention";
-  const AttentionGraph attention = cut_attention_graph(module, method);
-  facts = attention.facts;
-  std::vector<at::Tensor> found;
-  const std::int64_t n = run_on_sample(path, device, [&](const at::Tensor& ids) {
-    found = run_graph_code(torch::jit::Code(attention.graph, "attention"), {module._ivalue(), ids});
-  });
-  const Layers layers = find_layers(found, attention.depths, n);
-  if (layers.empty()) throw ModelError("it has no attention in its graph");
-  for (const auto& layer : layers) {
-    std::vector<std::int64_t> sizes;
-    for (const std::size_t i : layer) sizes.push_back(found[i].size(-3));
-    n_heads.push_back(std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0}));
-    softmaxes.push_back(std::move(sizes));
+  LayerSoftmaxes found = find_softmaxes(module, method, path, device);
+  if (found.layers.empty()) throw ModelError("it has no attention in its graph");
+  facts = std::move(found.facts);
+  softmaxes = std::move(found.n_heads);
+  for (const auto& layer : softmaxes) {
+    n_heads.push_back(std::accumulate(layer.begin(), layer.end(), std::int64_t{0}));
   }
-  code.emplace(gated_graph(module, method, flattened(layers)), "gated");
+  code.emplace(gated_graph(module, method, flattened(found.layers)), "gated");
 }
 
 std::vector<at::Tensor> GatedModel::State::forward(const TokenIds& ids,
@@ -103,10 +96,9 @@ std::vector<at::Tensor> GatedModel::State::head_outputs(
   for (const auto& layer : softmaxes) {
     std::vector<at::Tensor> heads;
     for (std::size_t n = 0; n < layer.size(); ++n) {
-      const at::Tensor& z = tensors.at(i++);
-      heads.push_back((z.dim() == 4 ? z.squeeze(0) : z).to(at::kCPU, at::kFloat));
+      heads.push_back(tensors.at(i++).to(at::kCPU, at::kFloat));
     }
-    outputs.push_back(heads.size() == 1 ? heads[0] : at::cat(heads));
+    outputs.push_back(joined(std::move(heads)));
   }
   return outputs;
 }

@@ -10,12 +10,9 @@
 #include "attnviz/file.h"
 #include "attnviz/gated_model.h"
 #include "attnviz/surgery.h"
-#include "model/attention_graph.h"
-#include "model/find_attention.h"
 #include "model/gated_graph.h"
 #include "model/model_file.h"
 #include "model/quiet.h"
-#include "model/traced_input.h"
 
 namespace attnviz {
 namespace {
@@ -58,16 +55,6 @@ std::vector<Silence> silences(const std::vector<std::int64_t>& n_heads,
   return layers;
 }
 
-Layers attention_of(const std::filesystem::path& path, const Module& module,
-                    const std::string& method) {
-  const AttentionGraph attention = cut_attention_graph(module, method);
-  std::vector<at::Tensor> found;
-  const std::int64_t n = run_on_sample(path, "cpu", [&](const at::Tensor& ids) {
-    found = run_graph_code(torch::jit::Code(attention.graph, "attention"), {module._ivalue(), ids});
-  });
-  return find_layers(found, attention.depths, n);
-}
-
 /// Of the heads of one softmax of a layer.
 Silence part_of(const Silence& layer, std::int64_t first, std::int64_t n) {
   const auto part = [&](const at::Tensor& heads) {
@@ -89,21 +76,20 @@ void silence_heads(Graph& graph, Value* output, const Silence& silence) {
 }
 
 /// attention: of the same module in a precision that can be computed with here.
-std::shared_ptr<Graph> masked_graph(const Module& module, const Layers& attention,
+std::shared_ptr<Graph> masked_graph(const Module& module, const LayerSoftmaxes& attention,
                                     const std::string& method, const std::vector<Silence>& layers) {
   std::shared_ptr<Graph> graph = open_graph(module, method);
-  const std::vector<Value*> outputs = head_outputs(*graph, flattened(attention));
-  if (attention.size() != layers.size()) {
-    throw ModelError("its " + method + " has " + std::to_string(attention.size()) +
+  const std::vector<Value*> outputs = head_outputs(*graph, flattened(attention.layers));
+  if (attention.layers.size() != layers.size()) {
+    throw ModelError("its " + method + " has " + std::to_string(attention.layers.size()) +
                      " layers of attention, its forward " + std::to_string(layers.size()));
   }
   std::size_t i = 0;
   for (std::size_t layer = 0; layer < layers.size(); ++layer) {
-    // Several softmaxes have one head each.
-    const std::size_t n = attention[layer].size();
-    const std::int64_t heads = n == 1 ? layers[layer].is_silent.size(0) : 1;
-    for (std::size_t part = 0; part < n; ++part) {
-      silence_heads(*graph, outputs.at(i++), part_of(layers[layer], std::int64_t(part), heads));
+    std::int64_t first = 0;
+    for (const std::int64_t n : attention.n_heads[layer]) {
+      silence_heads(*graph, outputs.at(i++), part_of(layers[layer], first, n));
+      first += n;
     }
   }
   torch::jit::EliminateDeadCode(graph);
@@ -166,8 +152,8 @@ std::vector<std::string> mask_script(const std::filesystem::path& model,
     std::vector<std::pair<std::string, std::shared_ptr<Graph>>> graphs;
     for (const char* method : kMethods) {
       if (!module.find_method(method)) continue;
-      graphs.emplace_back(
-          method, masked_graph(module, attention_of(model, runnable, method), method, layers));
+      const LayerSoftmaxes attention = find_softmaxes(runnable, method, model, "cpu");
+      graphs.emplace_back(method, masked_graph(module, attention, method, layers));
     }
     for (const auto& [method, graph] : graphs) fill_method(module.get_method(method), *graph);
     const std::vector<std::string> others = other_methods(module);

@@ -94,8 +94,6 @@ struct Model::State {
   void compile_logits();
   void compile() { code.emplace(attention.graph, "attention"); }
   [[nodiscard]] std::vector<at::Tensor> run_graph(const at::Tensor& ids);
-  void make_whole();
-  void run_whole(const at::Tensor& ids) const;
   [[nodiscard]] std::vector<at::Tensor> capture_graph(const at::Tensor& ids);
   [[nodiscard]] std::vector<at::Tensor> capture_observed(const at::Tensor& ids);
   [[nodiscard]] std::vector<at::Tensor> capture_method(const at::Tensor& ids);
@@ -142,15 +140,6 @@ std::vector<at::Tensor> Model::State::run_graph(const at::Tensor& ids) {
   return run_graph_code(*code, {module._ivalue(), ids});
 }
 
-void Model::State::make_whole() {
-  if (!whole_code) whole_code.emplace(flat_graph(module, method()), "whole");
-}
-
-void Model::State::run_whole(const at::Tensor& ids) const {
-  torch::jit::Stack stack = {module._ivalue(), ids};
-  torch::jit::InterpreterState(*whole_code).run(stack);
-}
-
 std::vector<at::Tensor> Model::State::capture_graph(const at::Tensor& ids) {
   std::vector<at::Tensor> found = run_graph(ids);
   const std::int64_t n = ids.size(1);
@@ -180,12 +169,15 @@ std::vector<at::Tensor> Model::State::capture_graph(const at::Tensor& ids) {
 
 std::vector<at::Tensor> Model::State::capture_observed(const at::Tensor& ids) {
   try {
-    make_whole();
+    if (!whole_code) whole_code.emplace(flat_graph(module, method()), "whole");
   } catch (const ModelError& error) {
     observer_problem = error.what();
     return {};
   }
-  const Observed observed = observe_attention([&] { run_whole(ids); });
+  const Observed observed = observe_attention([&] {
+    torch::jit::Stack stack = {module._ivalue(), ids};
+    torch::jit::InterpreterState(*whole_code).run(stack);
+  });
   const std::int64_t n = ids.size(1);
   std::string problem;
   const Layers found = layers_among(observed.patterns, observed.depths, n, problem);
@@ -337,11 +329,10 @@ TokenIds Model::sample_ids() {
       try {
         torch::NoGradGuard no_grad;
         const Quiet quiet;
-        state.make_whole();
-        const auto run = [&](const at::Tensor& ids) { state.run_whole(ids); };
+        const auto run = [&](const at::Tensor& ids) { (void)state.capture_any(ids); };
         state.n_sample = run_on_sample(state.path, state.options.device, run);
       } catch (const std::exception&) {
-        state.n_sample = 2;  // capturing them says what is wrong
+        // Capturing two says what is wrong.
       }
     }
   }

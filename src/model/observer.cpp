@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string_view>
 #include <unordered_map>
 
 #include "model/attention_graph.h"
@@ -52,7 +53,7 @@ class Observation : public c10::DebugInfoBase {
     for (const c10::IValue& input : inputs_of(function)) {
       call->depth = std::max(call->depth, of(input));
     }
-    const std::string name = function.name();
+    const std::string_view name = function.name();
     const FusedAttention* fused = fused_attention(name);
     if ((fused || is_softmax(name)) && !is_inside) {
       call->is_outermost = is_inside = true;
