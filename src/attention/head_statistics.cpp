@@ -31,7 +31,8 @@ void HeadStatistics::State::check(const AttentionPatterns& patterns) {
   }
   if (patterns.has_sinks) {
     throw ShapeError(
-        "its rows sum to less than 1, since a sink that is no token takes the rest; the scores of "
+        "its rows sum to less than 1, since a sink that is not a token takes the rest; the scores "
+        "of "
         "heads are for rows that sum to 1");
   }
   if (patterns.layers.empty()) throw ShapeError("there is no attention: no layer was captured");

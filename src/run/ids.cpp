@@ -60,7 +60,7 @@ std::vector<TokenIds> read_ids(const std::string& list_or_file) {
     for (const nlohmann::json& list : lists) texts.push_back(ids_of_json(list));
     return texts;
   } catch (const TextError&) {
-    throw TextError(list_or_file + " holds no list of token ids, such as [5, 3, 8]");
+    throw TextError(list_or_file + " does not hold a list of token ids, such as [5, 3, 8]");
   }
 }
 

@@ -18,6 +18,9 @@
 namespace attnviz {
 namespace {
 
+/// For the user and below figures.
+constexpr char kSinkNote[] = "rows sum to less than 1: a sink that is not a token takes the rest";
+
 using Layout = Drawing (*)(const View&, const FigureOptions&);
 
 /// In the order of FigureKind.
@@ -185,7 +188,7 @@ Attended attend(Shown shown, Model& model, const Tokenizer* tokenizer, const Hea
   shown.tokens = plain_labels(attended.keys.pieces);
   shown.capture = to_string(model.capture_mode());
   if (attended.patterns.has_sinks) {
-    shown.remarks.emplace_back("rows sum to less than 1: a sink that is no token takes the rest");
+    shown.remarks.emplace_back(kSinkNote);
   }
   fill_heads(shown, attended.patterns);
   attended.shown = std::move(shown);
@@ -274,7 +277,7 @@ View view_of(const Attended& attended, bool merge_words) {
   View view{attended.patterns, piece_labels(attended.queries.pieces),
             piece_labels(attended.keys.pieces), attended.shown.text, attended.shown.n_prompt};
   if (attended.patterns.has_sinks) {
-    view.notes.emplace_back("rows sum to less than 1: a sink that is no token takes the rest");
+    view.notes.emplace_back(kSinkNote);
   }
   if (!merge_words) return view;
   if (!attended.shown.has_tokens) {

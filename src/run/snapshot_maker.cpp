@@ -103,7 +103,8 @@ std::string shortened(const std::string& key, const std::string& value) {
 void require_no_sinks(const Attended& attended) {
   if (!attended.patterns.has_sinks) return;
   throw ShapeError(
-      "its rows sum to less than 1, since a sink that is no token takes the rest; snapshots are of "
+      "its rows sum to less than 1, since a sink that is not a token takes the rest; snapshots are "
+      "of "
       "rows that sum to 1");
 }
 
